@@ -1,0 +1,78 @@
+"""What can go wrong, by what the reader can do about it; each class carries its exit code."""
+
+from __future__ import annotations
+
+
+class WizardError(Exception):
+    """A sentence for the reader, a hint what to do, and the exit code of the command line."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class BadUsage(WizardError):
+    """The command line or the answers are wrong: correct them and call again."""
+
+    exit_code = 2
+
+
+class BadAnswer(BadUsage):
+    """One answer is wrong; `key` names it as the answer file would."""
+
+    def __init__(self, key: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{key}: {message}", hint=hint)
+        self.key = key
+        self.reason = message
+
+
+class HostRefused(WizardError):
+    """This host (or its saved state) cannot be used as it is."""
+
+    exit_code = 3
+
+
+class Locked(WizardError):
+    """Another run holds the lock."""
+
+    exit_code = 4
+
+
+class CommandFailed(WizardError):
+    """A command ended otherwise than it should; `tail` is the end of its output."""
+
+    def __init__(
+        self, argv: tuple[str, ...], code: int, tail: tuple[str, ...] = (), *, hint: str = ""
+    ) -> None:
+        shown = " ".join(argv[:4]) + (" …" if len(argv) > 4 else "")
+        super().__init__(f"`{shown}` ended with code {code}", hint=hint)
+        self.argv = argv
+        self.code = code
+        self.tail = tail
+
+
+class ReadBackFailed(WizardError):
+    """A change was made, but the host does not show it."""
+
+
+class ProofFailed(WizardError):
+    """A configuration was refused before a daemon saw it; `tail` holds the findings."""
+
+    def __init__(self, message: str, tail: tuple[str, ...] = (), *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.tail = tail
+
+
+class HandEdited(WizardError):
+    """Something we own was edited by hand since; it is the administrator's to decide."""
+
+
+class Stopped(WizardError):
+    """A signal ended the run; the state is saved."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__("stopped by a signal", hint="Run mailwizard again to go on.")
+        self.exit_code = 128 + signal

@@ -1,0 +1,315 @@
+"""The words of the program: questions, steps, changes, probes, and what they report.
+
+Pure values and protocols. Nothing here reads a file, starts a process or knows a mail daemon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Outcome(StrEnum):
+    """A verdict; "could not ask" is unknown, never pass and never fail."""
+
+    PASS = "pass"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+    WARN = "warn"
+    FAIL = "fail"
+
+    @property
+    def severity(self) -> int:
+        return list(Outcome).index(self)
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The most severe of the verdicts; pass when there are none."""
+    return max(outcomes, key=lambda outcome: outcome.severity, default=Outcome.PASS)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a probe heard, and for anything but a pass what should be and who can change it."""
+
+    outcome: Outcome
+    said: str
+    expected: str = ""
+    fix: str = ""
+    transcript: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that ended: its argv, exit code and (decoded, unsanitised) output."""
+
+    argv: tuple[str, ...]
+    code: int
+    out: str = ""
+    err: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A path as it is on disk: kind is "absent", "file", "dir", "link" or "other"."""
+
+    kind: str
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    mtime_ns: int = 0
+    size: int = 0
+    target: str = ""
+    xattrs: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is kept; the answer file never holds the secret itself."""
+
+    env: str = ""
+    file: str = ""
+
+
+class Platform(Protocol):
+    """What differs between distributions and versions, as data; a role is e.g. "postfix"."""
+
+    @property
+    def family(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def proven(self) -> bool: ...
+    @property
+    def map_type(self) -> str: ...
+    def packages(self, role: str) -> tuple[str, ...]: ...
+    def unit(self, role: str) -> str: ...
+    def path(self, role: str) -> str: ...
+    def user(self, role: str) -> str: ...
+
+
+class Look(Protocol):
+    """The host, to be looked at: nothing here changes it."""
+
+    @property
+    def platform(self) -> Platform: ...
+    def read(self, path: str) -> bytes:
+        """The file's bytes; empty when it does not exist."""
+        ...
+
+    def state(self, path: str) -> FileState: ...
+    def list(self, path: str) -> Sequence[str]:
+        """Names in a folder, sorted; empty when there is none."""
+        ...
+
+    def ask(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str = "",
+        timeout: float = 30,
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """Run a command that changes nothing; a missing program is code 127, a timeout 124."""
+        ...
+
+    def which(self, program: str) -> str: ...
+    def draft(self, files: Mapping[str, bytes]) -> Iterator[str]:
+        """Context manager: a private folder holding these files, removed afterwards."""
+        ...
+
+
+class Host(Look, Protocol):
+    """The host, to be changed; every call is durable when it returns."""
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str = "",
+        timeout: float = 120,
+        env: Mapping[str, str] | None = None,
+        ok: Sequence[int] = (0,),
+    ) -> Completed:
+        """Run a command that changes something; raises CommandFailed unless its code is in ok."""
+        ...
+
+    def run_detached(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        on_line: Callable[[str], None],
+        env: Mapping[str, str] | None = None,
+        cleanup: Sequence[str] = (),
+    ) -> Completed:
+        """Run a long command in a transient unit that survives this process, tailing its log."""
+        ...
+
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        *,
+        mode: int = 0o644,
+        owner: tuple[int, int] | None = None,
+        mtime_ns: int | None = None,
+    ) -> None:
+        """Replace a file atomically and durably; an existing file keeps mode, owner and link."""
+        ...
+
+    def restore(self, path: str, state: FileState, data: bytes) -> None:
+        """Make a path exactly what it was: kind, bytes, mode, owner, times, extended attributes."""
+        ...
+
+    def remove(self, path: str) -> None: ...
+    def make_dir(self, path: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> None: ...
+    def secret(self, ref: SecretRef) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a step may know: everybody's checked answers, the platform, and a look at the host."""
+
+    step: str
+    answers: Mapping[str, Mapping[str, Any]]
+    look: Look
+
+    def __getitem__(self, name: str) -> Any:
+        return self.answers[self.step][name]
+
+    @property
+    def platform(self) -> Platform:
+        return self.look.platform
+
+    def of(self, step: str) -> Mapping[str, Any]:
+        """Another step's answers."""
+        return self.answers[step]
+
+
+class Kind(Protocol):
+    """One validator for one kind of field; both ways from what a person types."""
+
+    @property
+    def hint(self) -> str:
+        """What is right, in a few words, e.g. "a full host name such as mail.example.org"."""
+        ...
+
+    def check(self, value: Any) -> Any:
+        """The normalised value; raises ValueError saying what is wrong and what would be right."""
+        ...
+
+    def parse(self, text: str) -> Any:
+        """What a person typed, as a checked value; raises ValueError likewise."""
+        ...
+
+    def show(self, value: Any) -> str:
+        """The value as a person would type it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing only the administrator can know; name is its key in the answer file."""
+
+    name: str
+    label: str
+    kind: Kind
+    default: Callable[[Context], Any]
+    help: str = ""
+    optional: bool = False
+    secret: bool = False
+
+
+Image = dict[str, Any]
+"""A JSON value that holds everything needed to restore a subject."""
+
+
+class Subject(Protocol):
+    """A thing on the host that a change touches, can be photographed and put back."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    def capture(self, look: Look) -> Image: ...
+    def parts(self, image: Image) -> Mapping[str, str]:
+        """What we own of it, by part: drift is a part that is not what we left."""
+        ...
+
+    def restore(self, host: Host, before: Image, after: Image | None) -> None:
+        """Put the before-image back; where others edited since `after`, only what we own."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A change as shown before it is made: a unified diff or the commands."""
+
+    text: str
+    is_diff: bool = False
+
+
+class Change(Protocol):
+    """One idempotent edit: look, compare, act, and know how to say itself in sh."""
+
+    @property
+    def title(self) -> str: ...
+    def needed(self, look: Look) -> bool: ...
+    def preview(self, look: Look) -> Preview: ...
+    def subjects(self, look: Look) -> Sequence[Subject]: ...
+    def apply(self, host: Host) -> None: ...
+    def shell(self, look: Look) -> str:
+        """The same edit as idempotent POSIX sh, everything quoted."""
+        ...
+
+
+class Probe(Protocol):
+    """One live test; asking never changes the host's configuration."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def by_hand(self) -> str:
+        """The command a person would type to see the same."""
+        ...
+
+    @property
+    def deadline(self) -> float:
+        """Seconds after which the verdict is unknown, whatever happens."""
+        ...
+
+    @property
+    def critical(self) -> bool:
+        """A fail restores the previous configuration by itself (open relay)."""
+        ...
+
+    def ask(self, host: Host) -> Result: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One HOWTO step: explains itself, asks, plans its changes, and proves itself."""
+
+    id: str
+    title: str
+    explain: str
+    questions: tuple[Question, ...]
+    plan: Callable[[Context], Iterator[Change]]
+    probes: Callable[[Context], Iterator[Probe]]
+    packages: Callable[[Context], Sequence[str]] = field(default=lambda _context: ())
+    """Platform roles, e.g. "postfix"; all steps' packages go into one transaction."""
+    review: Callable[[Context], Iterator[tuple[str, str]]] = field(default=lambda _context: iter(()))
+    """Complaints over answers that no single field can see: (question name, what is wrong)."""
+    needs: tuple[str, ...] = ()
+    optional: bool = False
