@@ -1,0 +1,1 @@
+"""The configuration files and scripts that the steps write."""
