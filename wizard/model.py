@@ -5,7 +5,9 @@ Pure values and protocols. Nothing here reads a file, starts a process or knows 
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -68,6 +70,10 @@ class FileState:
     target: str = ""
     xattrs: tuple[tuple[str, bytes], ...] = ()
 
+    def target_from(self, path: str) -> str:
+        """Where a link at this path leads."""
+        return posixpath.normpath(posixpath.join(posixpath.dirname(path), self.target))
+
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
@@ -122,9 +128,25 @@ class Look(Protocol):
         ...
 
     def which(self, program: str) -> str: ...
-    def draft(self, files: Mapping[str, bytes]) -> Iterator[str]:
-        """Context manager: a private folder holding these files, removed afterwards."""
+    def draft(self, files: Mapping[str, bytes]) -> AbstractContextManager[str]:
+        """A private folder holding these files, removed afterwards."""
         ...
+
+
+class Detached(Protocol):
+    """A command running in a unit of its own; its output is kept in a file."""
+
+    def lines(self) -> Iterator[str]:
+        """Sanitised lines as they come, until the command ends."""
+        ...
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, None when that cannot be known (it ended while nobody watched)."""
+        ...
+
+    @property
+    def log(self) -> str: ...
 
 
 class Host(Look, Protocol):
@@ -142,16 +164,16 @@ class Host(Look, Protocol):
         """Run a command that changes something; raises CommandFailed unless its code is in ok."""
         ...
 
-    def run_detached(
+    def start_detached(
         self,
-        name: str,
+        unit: str,
         argv: Sequence[str],
         *,
-        on_line: Callable[[str], None],
         env: Mapping[str, str] | None = None,
-        cleanup: Sequence[str] = (),
-    ) -> Completed:
-        """Run a long command in a transient unit that survives this process, tailing its log."""
+        before: Sequence[str] = (),
+        after: Sequence[str] = (),
+    ) -> Detached:
+        """A long command in a transient unit that survives this process, or the one still running."""
         ...
 
     def write(

@@ -1,0 +1,343 @@
+"""This host: the only module that starts a process or writes a file.
+
+Commands are argv, never a shell line. Files are replaced whole, durably, and keep what they were.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import stat
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import sh
+
+from mailwizard.answers import read_secret
+from mailwizard.errors import CommandFailed, HostRefused
+from mailwizard.model import Completed, FileState, Platform, SecretRef
+from mailwizard.sanitise import lines
+
+# argv may be logged by sh at INFO; nothing of ours belongs into a caller's log
+logging.getLogger("sh").setLevel(logging.WARNING)
+
+QUIET = {
+    "LC_ALL": "C.UTF-8",
+    "PAGER": "cat",
+    "SYSTEMD_PAGER": "",
+    "SYSTEMD_COLORS": "0",
+    "DEBIAN_FRONTEND": "noninteractive",
+}
+SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+TAIL = 25
+TIMED_OUT, NOT_FOUND = 124, 127
+
+
+def _start(
+    argv: Sequence[str], stdin: str, timeout: float | None, env: Mapping[str, str] | None
+) -> Completed:
+    """The one place where a process begins."""
+    program = shutil.which(argv[0], path=SEARCH)
+    if program is None:
+        return Completed(tuple(argv), NOT_FOUND, "", f"{argv[0]}: not installed")
+    try:
+        done = sh.Command(program)(
+            *argv[1:],
+            _in=stdin,
+            _tty_out=False,
+            # without a controlling terminal a child cannot write over the screen
+            _new_session=True,
+            _return_cmd=True,
+            _decode_errors="replace",
+            _timeout=timeout,
+            _timeout_signal=signal.SIGTERM,
+            _ok_code=range(256),
+            _env={**os.environ, **QUIET, "PATH": SEARCH, **(env or {})},
+        )
+    except sh.TimeoutException:
+        return Completed(tuple(argv), TIMED_OUT, "", f"no answer within {timeout:.0f} s")
+    except sh.ErrorReturnCode as ended:
+        return Completed(tuple(argv), ended.exit_code, _text(ended.stdout), _text(ended.stderr))
+    return Completed(tuple(argv), done.exit_code, _text(done.stdout), _text(done.stderr))
+
+
+def _replace(temporary: str, path: str) -> None:
+    """The one place where a finished file takes its place; both are durable afterwards."""
+    os.replace(temporary, path)
+    _sync_folder(os.path.dirname(path))
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _sync_folder(path: str) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def temporary_name(path: str) -> str:
+    """Where a file is written before it takes its place; fixed, so that leftovers are found."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.mailwizard-new")
+
+
+def _refuse_untrusted(folder: str) -> None:
+    """A folder that others may change could be swapped under us (R20)."""
+    path = Path(folder)
+    for place in (path, *path.parents):
+        about = place.stat()
+        loose = about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if about.st_uid not in (0, os.geteuid()) or (loose and not about.st_mode & stat.S_ISVTX):
+            raise HostRefused(
+                f"{place} can be changed by others than its owner root",
+                hint=f"Files of a mail server are not written there. See: ls -ld {place}",
+            )
+
+
+def _write(path: str, data: bytes, mode: int, uid: int, gid: int, mtime_ns: int | None,
+           xattrs: Sequence[tuple[str, bytes]]) -> None:  # fmt: skip
+    _refuse_untrusted(os.path.dirname(path))
+    temporary = temporary_name(path)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    # born private: a secret is never readable between creation and chmod (R21)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fchown(handle, uid, gid)
+        os.fchmod(handle, mode)
+        for name, value in xattrs:
+            os.setxattr(handle, name, value)
+        if mtime_ns is not None:
+            os.utime(handle, ns=(mtime_ns, mtime_ns))
+        os.fsync(handle)
+    _replace(temporary, path)
+
+
+class LocalLook:
+    """The host this program runs on, to be looked at (model.Look)."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+
+    def read(self, path: str) -> bytes:
+        try:
+            return Path(path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return b""
+
+    def state(self, path: str) -> FileState:
+        try:
+            about = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return FileState("absent")
+        kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "link"}
+        kind = kinds.get(stat.S_IFMT(about.st_mode), "other")
+        return FileState(
+            kind=kind,
+            mode=stat.S_IMODE(about.st_mode),
+            uid=about.st_uid,
+            gid=about.st_gid,
+            mtime_ns=about.st_mtime_ns,
+            size=about.st_size,
+            target=os.readlink(path) if kind == "link" else "",
+            xattrs=_xattrs(path) if kind in ("file", "dir") else (),
+        )
+
+    def list(self, path: str) -> Sequence[str]:
+        try:
+            return sorted(os.listdir(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def ask(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str = "",
+        timeout: float = 30,
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        return _start(argv, stdin, timeout, env)
+
+    def which(self, program: str) -> str:
+        return shutil.which(program, path=SEARCH) or ""
+
+    @contextlib.contextmanager
+    def draft(self, files: Mapping[str, bytes]) -> Iterator[str]:
+        with tempfile.TemporaryDirectory(prefix="mailwizard-") as folder:
+            for name, data in files.items():
+                Path(folder, name).write_bytes(data)
+            yield folder
+
+
+def _xattrs(path: str) -> tuple[tuple[str, bytes], ...]:
+    try:
+        names = os.listxattr(path)
+    except OSError:
+        return ()
+    return tuple((name, os.getxattr(path, name)) for name in sorted(names))
+
+
+class LocalHost(LocalLook):
+    """The host this program runs on, to be changed (model.Host)."""
+
+    def __init__(self, platform: Platform, state_dir: str) -> None:
+        super().__init__(platform)
+        self.state_dir = state_dir
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str = "",
+        timeout: float = 120,
+        env: Mapping[str, str] | None = None,
+        ok: Sequence[int] = (0,),
+    ) -> Completed:
+        done = _start(argv, stdin, timeout, env)
+        if done.code not in ok:
+            raise CommandFailed(done.argv, done.code, lines(done.out + done.err)[-TAIL:])
+        return done
+
+    def start_detached(
+        self,
+        unit: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
+        after: Sequence[str] = (),
+    ) -> TransientUnit:
+        log = f"{self.state_dir}/log/{unit}.log"
+        self.make_dir(os.path.dirname(log), 0o700)
+        if self.ask(["systemctl", "is-active", unit]).out.strip() in ("active", "activating"):
+            return TransientUnit(unit, log, process=None)
+        Path(log).touch(mode=0o600)
+        options = [f"--setenv={name}={value}" for name, value in {**QUIET, **(env or {})}.items()]
+        options += [f"--property=StandardOutput=append:{log}"]
+        options += [f"--property=StandardError=append:{log}"]
+        options += [f"--property=ExecStartPre={line}" for line in before]
+        options += [f"--property=ExecStopPost=-{line}" for line in after]
+        command = ["systemd-run", "--quiet", "--collect", "--wait", f"--unit={unit}", *options]
+        return TransientUnit(unit, log, process=_start_watched([*command, "--", *argv]))
+
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        *,
+        mode: int = 0o644,
+        owner: tuple[int, int] | None = None,
+        mtime_ns: int | None = None,
+    ) -> None:
+        # a link keeps pointing where it did: what it points to is replaced (E12)
+        place = os.path.realpath(path)
+        was = self.state(place)
+        uid, gid = owner or (0 if os.geteuid() == 0 else os.geteuid(), os.getegid())
+        if was.kind == "file":
+            mode, uid, gid = was.mode, was.uid, was.gid
+        _write(place, data, mode, uid, gid, mtime_ns, was.xattrs)
+
+    def restore(self, path: str, state: FileState, data: bytes) -> None:
+        self.sweep(path)
+        if state.kind == "absent":
+            self.remove(path)
+        elif state.kind == "link":
+            temporary = temporary_name(path)
+            os.symlink(state.target, temporary)
+            _replace(temporary, path)
+        elif state.kind == "dir":
+            self.make_dir(path, state.mode, (state.uid, state.gid))
+        else:
+            owner = (state.uid, state.gid)
+            _write(path, data, state.mode, *owner, state.mtime_ns, state.xattrs)
+
+    def remove(self, path: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+            _sync_folder(os.path.dirname(path))
+
+    def sweep(self, path: str) -> None:
+        """Remove what a killed write of this path left beside it."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(temporary_name(os.path.realpath(path)))
+
+    def make_dir(self, path: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> None:
+        if os.path.isdir(path):
+            return
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.mkdir(path, mode)
+        os.chmod(path, mode)
+        if os.geteuid() == 0:
+            os.chown(path, *owner)
+        _sync_folder(os.path.dirname(path))
+
+    def secret(self, ref: SecretRef) -> str:
+        return read_secret(ref, os.environ)
+
+    def shell(self) -> None:
+        """The administrator's shell on this terminal, until it ends."""
+        program = os.environ.get("SHELL", "/bin/sh")
+        sh.Command(program)("-i", _fg=True, _ok_code=range(256))
+
+
+def _start_watched(argv: Sequence[str]) -> sh.RunningCommand:
+    """systemd-run in the background: it only watches, the unit lives without it."""
+    return sh.Command(shutil.which(argv[0], path=SEARCH) or argv[0])(
+        *argv[1:],
+        _bg=True,
+        _bg_exc=False,
+        _in="",
+        _tty_out=False,
+        _new_session=True,
+        _ok_code=range(256),
+        _return_cmd=True,
+    )
+
+
+class TransientUnit:
+    """A command in a systemd unit of its own; whoever watches may die (model.Detached)."""
+
+    def __init__(self, unit: str, log: str, process: sh.RunningCommand | None) -> None:
+        self.unit = unit
+        self.log = log
+        self.code: int | None = None
+        self._process = process
+        self._offset = os.path.getsize(log) if process is not None else 0
+
+    def lines(self) -> Iterator[str]:
+        while True:
+            running = self._running()
+            yield from self._fresh()
+            if not running:
+                return
+            time.sleep(0.1)
+
+    def _running(self) -> bool:
+        if self._process is None:
+            state = _start(["systemctl", "is-active", self.unit], "", 10, None).out.strip()
+            return state in ("active", "activating", "deactivating")
+        if self._process.is_alive():
+            return True
+        self._process.wait()
+        self.code = int(self._process.exit_code)
+        return False
+
+    def _fresh(self) -> Iterator[str]:
+        with open(self.log, "rb") as file:
+            file.seek(self._offset)
+            data = file.read()
+        complete = data[: data.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        yield from lines(complete)
