@@ -1,0 +1,36 @@
+"""One validator for each kind of field: what passes is safe for every file and command we write."""
+
+from __future__ import annotations
+
+from mailwizard.fields.compound import Listing, OneOrMore, Record, SecretField, Table
+from mailwizard.fields.mail import AliasName, AliasTarget, EmailAddress, LocalPart, Login
+from mailwizard.fields.names import Address, Domain, HostName, Network, in_unicode
+from mailwizard.fields.plain import Bool, Choice, Integer, Path, Size, Text
+from mailwizard.fields.text import Field, nearest, quoted
+
+__all__ = [
+    "Address",
+    "AliasName",
+    "AliasTarget",
+    "Bool",
+    "Choice",
+    "Domain",
+    "EmailAddress",
+    "Field",
+    "HostName",
+    "Integer",
+    "Listing",
+    "LocalPart",
+    "Login",
+    "Network",
+    "OneOrMore",
+    "Path",
+    "Record",
+    "SecretField",
+    "Size",
+    "Table",
+    "Text",
+    "in_unicode",
+    "nearest",
+    "quoted",
+]
