@@ -1,9 +1,12 @@
-"""Postfix's main.cf as text: logical lines, last definition wins (postconf(5))."""
+"""Postfix's main.cf as text (last definition wins, postconf(5)), and master.cf through postconf."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+
+from mailwizard.errors import CommandFailed
+from mailwizard.model import Look
 
 # Every Postfix program sleeps until main.cf is two seconds old (a guard against half-written
 # files); ours is complete when it appears, so it is dated back.
@@ -53,3 +56,25 @@ def edited(text: str, wanted: Mapping[str, str | None]) -> str:
             out.append(f"{name} = {value}")
     out += [f"{name} = {value}" for name, value in left.items() if value is not None]
     return "\n".join(out) + "\n" if out else ""
+
+
+def master_values(look: Look, names: Sequence[str]) -> dict[str, str]:
+    """The values of service/type/parameter names that master.cf sets (postconf -P)."""
+    found: dict[str, str] = {}
+    for line in look.ask(["postconf", "-P"]).out.splitlines():
+        name, _, value = line.partition(" = ")
+        found[name.strip()] = value.strip()
+    return {name: found[name] for name in names if name in found}
+
+
+def edited_master(look: Look, text: bytes, wanted: Mapping[str, str | None]) -> bytes:
+    """master.cf with these service/type/parameter values set (None: removed), by postconf itself."""
+    setting = [f"{name}={value}" for name, value in wanted.items() if value is not None]
+    removing = [name for name, value in wanted.items() if value is None]
+    with look.draft({"main.cf": b"compatibility_level = 3.6\n", "master.cf": text}) as folder:
+        for option, names in (("-P", setting), ("-PX", removing)):
+            if names:
+                done = look.ask(["postconf", "-c", folder, option, *names])
+                if not done.ok:
+                    raise CommandFailed(done.argv, done.code, tuple(done.err.splitlines()))
+        return look.read(f"{folder}/master.cf")

@@ -71,6 +71,18 @@ def _put_back(host: Host, path: str, image: Image) -> None:
         _put_back(host, _state_of(image).target_from(path), image["behind"])
 
 
+def _put_back_exactly(
+    host: Host, path: str, now: Image, before: Image, after: Image | None
+) -> bool:
+    """True when the whole file could be put back, because nobody else edited it since."""
+    if _fingerprint(now) == _fingerprint(before):
+        return True
+    if after is not None and _fingerprint(now) != _fingerprint(after):
+        return False
+    _put_back(host, path, before)
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A whole file of ours: content, rights, link-ness, or its absence."""
@@ -139,10 +151,8 @@ class Lines:
     def restore(self, host: Host, before: Image, after: Image | None) -> None:
         path, separator, keys = json.loads(self.name)
         now = self.capture(host)
-        if _fingerprint(now) == _fingerprint(before):
+        if _put_back_exactly(host, path, now, before, after):
             return
-        if after is None or _fingerprint(now) == _fingerprint(after):
-            return _put_back(host, path, before)
         # others wrote here since: take back our keys, leave theirs
         old = keyed_lines(_content(before).decode("utf-8", "replace"), separator)
         text = _content(now).decode("utf-8", "replace")
@@ -206,14 +216,39 @@ class MainCf:
     def restore(self, host: Host, before: Image, after: Image | None) -> None:
         path, names = json.loads(self.name)
         now = self.capture(host)
-        if _fingerprint(now) == _fingerprint(before):
+        if _put_back_exactly(host, path, now, before, after):
             return
-        if after is None or _fingerprint(now) == _fingerprint(after):
-            return _put_back(host, path, before)
         old = maincf.parse(_content(before).decode("utf-8", "replace"))
         text = _content(now).decode("utf-8", "replace")
         edited = maincf.edited(text, {name: old.get(name) for name in names})
         host.write(path, edited.encode(), mtime_ns=maincf.backdated())
+
+
+@dataclass(frozen=True, slots=True)
+class MasterCf:
+    """Parameters of master.cf services; `name` is JSON: the path and service/type/parameter names."""
+
+    kind: ClassVar[str] = "master.cf"
+    name: str
+
+    @classmethod
+    def of(cls, path: str, parameters: Sequence[str]) -> MasterCf:
+        return cls(json.dumps([path, sorted(parameters)]))
+
+    def capture(self, look: Look) -> Image:
+        path, names = json.loads(self.name)
+        return _file_image(look, path) | {"values": maincf.master_values(look, names)}
+
+    def parts(self, image: Image) -> Mapping[str, str]:
+        path, names = json.loads(self.name)
+        return {f"{path} {name}": image["values"].get(name, "") for name in names}
+
+    def restore(self, host: Host, before: Image, after: Image | None) -> None:
+        path, names = json.loads(self.name)
+        if _put_back_exactly(host, path, self.capture(host), before, after):
+            return
+        wanted = {name: before["values"].get(name) for name in names}
+        host.write(path, maincf.edited_master(host, host.read(path), wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +354,7 @@ _KINDS: dict[str, Callable[[str], Subject]] = {
         Generated,
         Lines,
         MainCf,
+        MasterCf,
         Unit,
         KernelHostName,
         DebconfAnswers,

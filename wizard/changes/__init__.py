@@ -1,0 +1,20 @@
+"""The kinds of change; each is a value that looks, previews, acts, and says itself in sh."""
+
+from mailwizard.changes.debconf import DebconfSettings
+from mailwizard.changes.files import FileContent, KeyedEntries
+from mailwizard.changes.hostname import HostName, HostsEntry
+from mailwizard.changes.maps import LookupMap
+from mailwizard.changes.postfix import MasterCfParameters, PostfixParameters
+from mailwizard.changes.service import Service
+
+__all__ = [
+    "DebconfSettings",
+    "FileContent",
+    "HostName",
+    "HostsEntry",
+    "KeyedEntries",
+    "LookupMap",
+    "MasterCfParameters",
+    "PostfixParameters",
+    "Service",
+]

@@ -1,0 +1,112 @@
+"""The host knows its own name: /etc/hostname, the kernel, /etc/hosts (hostname(5), hosts(5))."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailwizard.changes import previews
+from mailwizard.model import Host, Look, Preview, Subject
+from mailwizard.subjects import File, KernelHostName, Lines
+
+HOSTNAME, HOSTS = "/etc/hostname", "/etc/hosts"
+LOCALHOST = "127.0.0.1 localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class HostName:
+    """The static and the running host name are this short name."""
+
+    short: str
+
+    @property
+    def title(self) -> str:
+        return f"name this host {self.short}"
+
+    @property
+    def follows(self) -> bool:
+        return False
+
+    def needed(self, look: Look) -> bool:
+        static = look.read(HOSTNAME).decode("utf-8", "replace").strip()
+        return static != self.short or look.ask(["hostname"]).out.strip() != self.short
+
+    def preview(self, look: Look) -> Preview:
+        return previews.diff(HOSTNAME, look.read(HOSTNAME), f"{self.short}\n".encode())
+
+    def subjects(self, look: Look) -> Sequence[Subject]:
+        return (File(HOSTNAME), KernelHostName())
+
+    def apply(self, host: Host) -> None:
+        host.write(HOSTNAME, f"{self.short}\n".encode())
+        host.run(["hostname", self.short])
+
+    def shell(self, look: Look) -> str:
+        put = previews.put_file(HOSTNAME, self.short, 0o644)
+        return f"{put}\n{shlex.join(['hostname', self.short])}"
+
+
+@dataclass(frozen=True, slots=True)
+class HostsEntry:
+    """/etc/hosts maps the full name to this host's own address, first, and keeps localhost."""
+
+    address: str
+    fqdn: str
+    short: str
+
+    @property
+    def title(self) -> str:
+        return f"map {self.fqdn} to {self.address} in {HOSTS}"
+
+    @property
+    def follows(self) -> bool:
+        return False
+
+    def needed(self, look: Look) -> bool:
+        return self._text(look) != look.read(HOSTS).decode("utf-8", "surrogateescape")
+
+    def preview(self, look: Look) -> Preview:
+        return previews.diff(HOSTS, look.read(HOSTS), self._bytes(look))
+
+    def subjects(self, look: Look) -> Sequence[Subject]:
+        lines = look.read(HOSTS).decode("utf-8", "replace").splitlines()
+        changed = {line.split()[0] for line in lines if self._names_us(line)}
+        return (Lines.of(HOSTS, " ", sorted({*changed, self.address})),)
+
+    def apply(self, host: Host) -> None:
+        host.write(HOSTS, self._bytes(host))
+
+    def shell(self, look: Look) -> str:
+        return shlex.join(["hosts_entry", self.address, self.fqdn, self.short])
+
+    def _names_us(self, line: str) -> bool:
+        fields = line.split("#", 1)[0].split()
+        return bool({self.fqdn, self.short} & set(fields[1:]))
+
+    def _bytes(self, look: Look) -> bytes:
+        return self._text(look).encode("utf-8", "surrogateescape")
+
+    def _text(self, look: Look) -> str:
+        old = look.read(HOSTS).decode("utf-8", "surrogateescape")
+        ours = f"{self.address} {self.fqdn} {self.short}"
+        lines: list[str] = []
+        for line in old.splitlines():
+            # the first line of an address gives its canonical name: ours comes first
+            if ours not in lines and line.split()[:1] == [self.address]:
+                lines.append(ours)
+            lines += self._without_us(line)
+        if ours not in lines:
+            lines.append(ours)
+        if not any(line.split()[:2] == LOCALHOST.split() for line in lines):
+            lines.insert(0, LOCALHOST)
+        return "\n".join(lines) + "\n"
+
+    def _without_us(self, line: str) -> list[str]:
+        if not self._names_us(line):
+            return [line]
+        head, _, comment = line.partition("#")
+        address, *names = head.split()
+        others = [name for name in names if name not in (self.fqdn, self.short)]
+        left = " ".join([address, *others]) + (f"  #{comment}" if comment else "")
+        return [left] if others else []

@@ -1,0 +1,119 @@
+"""Postfix parameters: main.cf in one write, master.cf by postconf -P, both read back."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mailwizard import maincf
+from mailwizard.changes import previews
+from mailwizard.errors import ProofFailed
+from mailwizard.model import Host, Look, Preview, Subject
+from mailwizard.subjects import MainCf, MasterCf
+
+
+def _new_complaints(look: Look, draft: Mapping[str, bytes], old: Mapping[str, bytes]) -> list[str]:
+    """What Postfix's own parser says of the draft and did not say of what is there (E13)."""
+    heard: list[set[str]] = []
+    for files in (draft, old):
+        with look.draft(files) as folder:
+            said = look.ask(["postconf", "-c", folder, "-n"]).err.replace(folder, "")
+        heard.append(set(said.splitlines()))
+    return sorted(heard[0] - heard[1])
+
+
+@dataclass(frozen=True, slots=True)
+class PostfixParameters:
+    """main.cf sets these parameters to these raw values; all are written together."""
+
+    values: Mapping[str, str]
+
+    @property
+    def title(self) -> str:
+        return f"set {len(self.values)} Postfix parameters"
+
+    @property
+    def follows(self) -> bool:
+        return False
+
+    def needed(self, look: Look) -> bool:
+        now = maincf.parse(_text(look, self._path(look)))
+        return any(now.get(name) != " ".join(value.split()) for name, value in self.values.items())
+
+    def preview(self, look: Look) -> Preview:
+        path = self._path(look)
+        return previews.diff(path, look.read(path), self._edited(look))
+
+    def subjects(self, look: Look) -> Sequence[Subject]:
+        return (MainCf.of(self._path(look), list(self.values)),)
+
+    def apply(self, host: Host) -> None:
+        path, edited = self._path(host), self._edited(host)
+        master = {"master.cf": host.read(host.platform.path("master.cf"))}
+        old = {"main.cf": host.read(path), **master}
+        if complaints := _new_complaints(host, {"main.cf": edited, **master}, old):
+            raise ProofFailed("Postfix does not accept these parameters", tuple(complaints))
+        host.write(path, edited, mtime_ns=maincf.backdated())
+
+    def shell(self, look: Look) -> str:
+        settings = [f"{name} = {value}" for name, value in self.values.items()]
+        return "set_parameters \\\n  " + " \\\n  ".join(shlex.quote(s) for s in settings)
+
+    def _path(self, look: Look) -> str:
+        return look.platform.path("main.cf")
+
+    def _edited(self, look: Look) -> bytes:
+        text = _text(look, self._path(look))
+        now = maincf.parse(text)
+        wanted = {n: v for n, v in self.values.items() if now.get(n) != " ".join(v.split())}
+        # the same tool as the exported script, so that both leave the same bytes
+        if look.which("postconf"):
+            settings = [f"{name} = {value}" for name, value in wanted.items()]
+            with look.draft({"main.cf": text.encode(), "master.cf": b""}) as folder:
+                if look.ask(["postconf", "-c", folder, "-e", *settings]).ok:
+                    return look.read(f"{folder}/main.cf")
+        return maincf.edited(text, wanted).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class MasterCfParameters:
+    """Services in master.cf run with these options: service/type/parameter -> value."""
+
+    values: Mapping[str, str]
+
+    @property
+    def title(self) -> str:
+        return f"set options of {', '.join(sorted({n.split('/')[0] for n in self.values}))}"
+
+    @property
+    def follows(self) -> bool:
+        return False
+
+    def needed(self, look: Look) -> bool:
+        return maincf.master_values(look, list(self.values)) != dict(self.values)
+
+    def preview(self, look: Look) -> Preview:
+        path = look.platform.path("master.cf")
+        if not look.state(path).size:
+            return previews.commands(*self._commands())
+        old = look.read(path)
+        return previews.diff(path, old, maincf.edited_master(look, old, self.values))
+
+    def subjects(self, look: Look) -> Sequence[Subject]:
+        return (MasterCf.of(look.platform.path("master.cf"), list(self.values)),)
+
+    def apply(self, host: Host) -> None:
+        path = host.platform.path("master.cf")
+        host.write(path, maincf.edited_master(host, host.read(path), self.values))
+
+    def shell(self, look: Look) -> str:
+        settings = [f"{name}={value}" for name, value in self.values.items()]
+        return shlex.join(["set_service_options", *settings])
+
+    def _commands(self) -> list[list[str]]:
+        return [["postconf", "-P", f"{name}={value}"] for name, value in self.values.items()]
+
+
+def _text(look: Look, path: str) -> str:
+    return look.read(path).decode("utf-8", "surrogateescape")
