@@ -31,7 +31,7 @@ class Listing(Field):
 
     def check(self, value: Any) -> list[Any]:
         if not isinstance(value, list | tuple):
-            raise ValueError(f"{quoted(value)} is {kind_of(value)}; a list in brackets is right")
+            raise ValueError(f"{kind_of(value)} was given; a list in brackets is right")
         kept: list[Any] = []
         for entry in value:
             checked = self.of.check(entry)
@@ -95,7 +95,7 @@ class Table(Field):
 
     def check(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise ValueError(f"{quoted(value)} is {kind_of(value)}; a table of names is right")
+            raise ValueError(f"{kind_of(value)} was given; a table of names is right")
         checked: dict[str, Any] = {}
         for name, entry in value.items():
             key = self.key.check(name)

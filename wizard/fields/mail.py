@@ -121,7 +121,7 @@ class Login(Field):
 
 @dataclass(frozen=True, slots=True)
 class AliasTarget(Field):
-    """Where mail for an alias goes: a name on this host or a mail address, never a program or file."""
+    """Where an alias goes: a name on this host or a mail address, never a program or a file."""
 
     @property
     def hint(self) -> str:

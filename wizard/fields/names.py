@@ -75,7 +75,7 @@ class HostName(Domain):
 
 @dataclass(frozen=True, slots=True)
 class Address(Field):
-    """An IP address other hosts can reach, in its shortest form; version is 4, 6 or 0 for either."""
+    """An IP address others can reach, in its shortest form; version is 4, 6 or 0 for either."""
 
     version: int = 0
 
@@ -252,7 +252,7 @@ def _refuse_mixed(label: str, name: str) -> None:
     if len(scripts) > 1 and not any(scripts <= group for group in _TOGETHER):
         listed = " and ".join(sorted(script.capitalize() for script in scripts))
         raise ValueError(
-            f"{quoted(name)} mixes {listed} letters in one part, as forged names do; one script is right"
+            f"{quoted(name)} mixes {listed} letters in one part, as forgers do; one script is right"
         )
 
 

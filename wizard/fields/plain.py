@@ -13,9 +13,9 @@ _YES = {"yes", "y", "true", "on", "1"}
 _NO = {"no", "n", "false", "off", "0"}
 _SIZE = re.compile(r"(\d{1,18})\s*([a-z]*)", re.ASCII | re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
-_UNITS |= dict.fromkeys(("k", "kib"), 2 ** 10)
-_UNITS |= dict.fromkeys(("m", "mib"), 2 ** 20)
-_UNITS |= dict.fromkeys(("g", "gib"), 2 ** 30)
+_UNITS |= dict.fromkeys(("k", "kib"), 2**10)
+_UNITS |= dict.fromkeys(("m", "mib"), 2**20)
+_UNITS |= dict.fromkeys(("g", "gib"), 2**30)
 
 
 @dataclass(frozen=True, slots=True)

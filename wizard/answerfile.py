@@ -1,0 +1,108 @@
+"""Answer files as text: what was answered, and the example with every key."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import tomli_w
+
+from mailwizard.fields import Field
+from mailwizard.model import Kind, Question, Step
+
+_INTRODUCTION = """\
+# Answers for mailwizard (TOML). A line that begins with # is a comment.
+# Everything that has a default may be left out. Check with: mailwizard plan -a FILE
+"""
+
+
+def dump(steps: Sequence[Step], values: Mapping[str, Mapping[str, Any]]) -> str:
+    """The values as an answer file with comments; of a secret only the place where it is kept."""
+    parts = [_section(step, values[step.id]) for step in steps if values.get(step.id)]
+    return "\n".join([_INTRODUCTION, *parts])
+
+
+def example(steps: Sequence[Step]) -> str:
+    """A commented answer file with every key, each commented out."""
+    return "\n".join([_INTRODUCTION, *(_example_section(step) for step in steps)])
+
+
+def as_line(question: Question) -> str:
+    """An example of the answer as its line in the file."""
+    kind = question.kind
+    return as_text(question.name, as_toml(kind, kind.example) if isinstance(kind, Field) else "…")
+
+
+def as_text(key: str, value: Any) -> str:
+    """One `key = value`, with tables on the same line."""
+    if isinstance(value, Mapping):
+        inside = ", ".join(as_text(name, part) for name, part in value.items())
+        return f"{_key(key)} = {{ {inside} }}" if inside else f"{_key(key)} = {{}}"
+    if isinstance(value, list | tuple):
+        items = ", ".join(as_text("x", item).removeprefix("x = ") for item in value)
+        return f"{_key(key)} = [{items}]"
+    return tomli_w.dumps({key: value}).rstrip("\n")
+
+
+def as_toml(kind: Kind, value: Any) -> Any:
+    """The value as it stands in the answer file."""
+    return kind.toml(value) if isinstance(kind, Field) else value
+
+
+def _section(step: Step, values: Mapping[str, Any]) -> str:
+    lines = [f"# {step.title}", f"[{step.id}]"]
+    if "enabled" in values:
+        lines.append(as_text("enabled", values["enabled"]))
+    tables: list[str] = []
+    for question in step.questions:
+        if question.name in values and question.name != "enabled":
+            target = tables if isinstance(values[question.name], Mapping) else lines
+            target += _entry(step, question, values[question.name])
+    return "\n".join([*lines, *tables]) + "\n"
+
+
+def _entry(step: Step, question: Question, value: Any) -> Iterator[str]:
+    yield f"# {question.label}"
+    if value is None:
+        yield as_text(question.name, "")
+        return
+    shown = _tolerant(question.kind, value)
+    if not isinstance(value, Mapping):
+        yield as_text(question.name, shown)
+        return
+    # A table comes last: in TOML, every key after its header would belong to it.
+    yield f"[{step.id}.{question.name}]"
+    yield from (as_text(name, part) for name, part in shown.items())
+
+
+def _tolerant(kind: Kind, value: Any) -> Any:
+    try:
+        return as_toml(kind, kind.check(value))
+    except ValueError:
+        return value
+
+
+def _example_section(step: Step) -> str:
+    title = f"# {step.title}" + (" (may be left out)" if step.optional else "")
+    lines = [title, f"[{step.id}]"]
+    if step.optional:
+        lines.append("# enabled = false")
+    for question in step.questions:
+        if question.name != "enabled":
+            lines += ["", *_example_entry(question)]
+    return "\n".join(lines) + "\n"
+
+
+def _example_entry(question: Question) -> Iterator[str]:
+    yield from _comment(question.label)
+    yield from _comment(question.kind.hint)
+    yield f"# {as_line(question)}"
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, 96, initial_indent="# ", subsequent_indent="#   ")
+
+
+def _key(key: str) -> str:
+    return tomli_w.dumps({key: 0}).removesuffix(" = 0\n")

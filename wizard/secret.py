@@ -1,0 +1,72 @@
+"""Secrets where the administrator keeps them: an environment variable, or a private file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+
+from mailwizard.errors import BadUsage
+from mailwizard.model import SecretRef
+
+LONGEST = 4096
+
+
+def read_secret(ref: SecretRef, environ: Mapping[str, str], *, uid: int | None = None) -> str:
+    """The secret itself; a file must be 0600 and the caller's own, and no message repeats it."""
+    if ref.env:
+        place = f"the environment variable {ref.env}"
+        text = environ.get(ref.env, "")
+    else:
+        place = ref.file
+        text = _from_file(ref.file, os.geteuid() if uid is None else uid)
+    return _one_line(text, place)
+
+
+def _from_file(path: str, uid: int) -> str:
+    try:
+        # O_NONBLOCK: a named pipe must not keep an unattended run waiting.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise BadUsage(
+            f"the secret file {path} cannot be read: {error.strerror}",
+            hint="It must be a plain file, not a link, that you own, with mode 0600.",
+        ) from None
+    with os.fdopen(handle, "rb") as file:
+        _refuse_exposed(path, os.fstat(handle), uid)
+        data = file.read(LONGEST + 1)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadUsage(
+            f"the secret file {path} is not UTF-8 text", hint="Save it as UTF-8."
+        ) from None
+
+
+def _refuse_exposed(path: str, about: os.stat_result, uid: int) -> None:
+    if not stat.S_ISREG(about.st_mode):
+        raise BadUsage(f"the secret file {path} is not a plain file", hint="Name a plain file.")
+    if about.st_uid != uid:
+        raise BadUsage(
+            f"the secret file {path} belongs to user {about.st_uid}, not to you (user {uid})",
+            hint=f"chown {uid} {path}",
+        )
+    if about.st_mode & 0o077:
+        raise BadUsage(
+            f"others can read the secret file {path} (mode {stat.S_IMODE(about.st_mode):04o})",
+            hint=f"chmod 0600 {path}, and change the secret if others may have read it.",
+        )
+
+
+def _one_line(text: str, place: str) -> str:
+    secret = text.removesuffix("\n").removesuffix("\r")
+    if not secret:
+        raise BadUsage(f"{place} is not set or empty", hint="Put the secret there and run again.")
+    if len(secret) > LONGEST:
+        raise BadUsage(f"{place} holds more than {LONGEST} characters", hint="Is it the right one?")
+    if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in secret):
+        raise BadUsage(
+            f"{place} holds more than one line, or a control character",
+            hint="The secret must be one line of visible characters.",
+        )
+    return secret
