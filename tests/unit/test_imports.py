@@ -1,0 +1,133 @@
+"""The rules of the house about who may import whom, and how long a file or a function may be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FACES = ("mailwizard.tui", "mailwizard.plain", "textual", "questionary", "prompt_toolkit")
+FACELESS = ("answers", "changes", "engine", "export", "host", "journal", "model", "platform")
+PROCESS_MODULES = ("sh", "subprocess", "multiprocessing", "pty")
+PROCESS_CALLS = ("system", "popen", "fork", "exec", "spawn", "posix_spawn", "create_subprocess")
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 50
+
+
+def _module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = parts[1:] if parts[0] == "wizard" else parts
+    return ".".join(("mailwizard", *parts)).removesuffix(".__init__")
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Yield every imported name in full: `from a import b` gives both a and a.b."""
+    name = _module_name(path)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join(filter(None, [*above * bool(node.level), node.module]))
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
+
+
+def _sources(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def _part(name: str) -> list[Path]:
+    return [*(ROOT / "wizard").glob(f"{name}.py"), *_sources(f"wizard/{name}")]
+
+
+def _within(name: str, modules: tuple[str, ...]) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
+
+
+def _offences(paths: list[Path], forbidden: tuple[str, ...]) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in paths
+        for name in _imported(path)
+        if _within(name, forbidden)
+    ]
+
+
+def test_the_scan_sees_the_sources() -> None:
+    seen = {_module_name(path) for path in _sources("wizard", "steps")}
+    assert {"mailwizard", "mailwizard.model", "mailwizard.steps"} <= seen
+
+
+def test_steps_use_only_the_vocabulary() -> None:
+    vocabulary = ("model", "changes", "probes", "platform", "steps")
+    allowed = tuple(f"mailwizard.{part}" for part in vocabulary)
+    strangers = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in _sources("steps")
+        for name in _imported(path)
+        if _within(name, ("mailwizard",)) and name != "mailwizard" and not _within(name, allowed)
+    ]
+    assert strangers == []
+
+
+@pytest.mark.parametrize("part", [*FACELESS, "probes"])
+def test_below_the_faces_nothing_knows_a_face(part: str) -> None:
+    assert _offences(_part(part), FACES) == []
+
+
+def test_a_face_knows_neither_the_other_face_nor_processes() -> None:
+    assert _offences(_part("tui"), ("mailwizard.plain", "questionary", *PROCESS_MODULES)) == []
+    assert _offences(_part("plain"), ("mailwizard.tui", "textual", *PROCESS_MODULES)) == []
+
+
+def test_the_model_stands_alone() -> None:
+    assert _offences(_part("model"), ("mailwizard",)) == []
+
+
+def test_nothing_is_imported_under_its_folder_name() -> None:
+    everything = _sources("wizard", "steps", "templates", "tests")
+    assert _offences(everything, ("wizard", "steps", "templates")) == []
+
+
+def test_only_the_host_module_starts_processes() -> None:
+    others = [path for path in _sources("wizard", "steps") if path not in _part("host")]
+    calls = [
+        f"{path.relative_to(ROOT)}:{node.lineno} uses {node.value.id}.{node.attr}"
+        for path in others
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {"os", "asyncio"}
+        and node.attr.startswith(PROCESS_CALLS)
+    ]
+    assert _offences(others, PROCESS_MODULES) + calls == []
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in _measured()}
+    assert {str(p.relative_to(ROOT)): n for p, n in lengths.items() if n > LONGEST_FILE} == {}
+
+
+def test_no_function_is_too_long() -> None:
+    too_long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in _measured()
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or node.lineno) - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert too_long == []
+
+
+def _measured() -> list[Path]:
+    return _sources("wizard", "steps", "tests/lab")
