@@ -117,6 +117,10 @@ class Journal:
         if is_open:
             self._copy()
 
+    def forget_gates(self, step: str) -> None:
+        """An undone step has no verdict."""
+        self._write("DELETE FROM gates WHERE step = ?", step)
+
     def note(self, key: str, value: str) -> None:
         """Remember one word of our own, e.g. which answers a step was applied with."""
         self._write("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)", key, value)

@@ -49,15 +49,15 @@ class HostName:
 
 @dataclass(frozen=True, slots=True)
 class HostsEntry:
-    """/etc/hosts maps the full name to this host's own address, first, and keeps localhost."""
+    """/etc/hosts maps the full name to this host's own addresses, first, and keeps localhost."""
 
-    address: str
+    addresses: tuple[str, ...]
     fqdn: str
     short: str
 
     @property
     def title(self) -> str:
-        return f"map {self.fqdn} to {self.address} in {HOSTS}"
+        return f"map {self.fqdn} to {' and '.join(self.addresses)} in {HOSTS}"
 
     @property
     def follows(self) -> bool:
@@ -72,13 +72,13 @@ class HostsEntry:
     def subjects(self, look: Look) -> Sequence[Subject]:
         lines = look.read(HOSTS).decode("utf-8", "replace").splitlines()
         changed = {line.split()[0] for line in lines if self._names_us(line)}
-        return (Lines.of(HOSTS, " ", sorted({*changed, self.address})),)
+        return (Lines.of(HOSTS, " ", sorted({*changed, *self.addresses})),)
 
     def apply(self, host: Host) -> None:
         host.write(HOSTS, self._bytes(host))
 
     def shell(self, look: Look) -> str:
-        return shlex.join(["hosts_entry", self.address, self.fqdn, self.short])
+        return shlex.join(["hosts_entry", self.fqdn, self.short, *self.addresses])
 
     def _names_us(self, line: str) -> bool:
         fields = line.split("#", 1)[0].split()
@@ -89,15 +89,14 @@ class HostsEntry:
 
     def _text(self, look: Look) -> str:
         old = look.read(HOSTS).decode("utf-8", "surrogateescape")
-        ours = f"{self.address} {self.fqdn} {self.short}"
+        left = {address: f"{address} {self.fqdn} {self.short}" for address in self.addresses}
         lines: list[str] = []
         for line in old.splitlines():
             # the first line of an address gives its canonical name: ours comes first
-            if ours not in lines and line.split()[:1] == [self.address]:
+            if ours := left.pop(next(iter(line.split()), ""), None):
                 lines.append(ours)
             lines += self._without_us(line)
-        if ours not in lines:
-            lines.append(ours)
+        lines += left.values()
         if not any(line.split()[:2] == LOCALHOST.split() for line in lines):
             lines.insert(0, LOCALHOST)
         return "\n".join(lines) + "\n"

@@ -9,18 +9,33 @@ from dataclasses import dataclass
 from mailwizard import maincf
 from mailwizard.changes import previews
 from mailwizard.errors import ProofFailed
-from mailwizard.model import Host, Look, Preview, Subject
+from mailwizard.model import Host, Look, Outcome, Preview, Subject
+from mailwizard.probes import RelayRestrictions, TrustedNetworks
 from mailwizard.subjects import MainCf, MasterCf
 
 
-def _new_complaints(look: Look, draft: Mapping[str, bytes], old: Mapping[str, bytes]) -> list[str]:
-    """What Postfix's own parser says of the draft and did not say of what is there (E13)."""
-    heard: list[set[str]] = []
-    for files in (draft, old):
-        with look.draft(files) as folder:
-            said = look.ask(["postconf", "-c", folder, "-n"]).err.replace(folder, "")
-        heard.append(set(said.splitlines()))
-    return sorted(heard[0] - heard[1])
+def _complaints(look: Look, draft: Mapping[str, bytes]) -> set[str]:
+    with look.draft(draft) as folder:
+        said = look.ask(["postconf", "-c", folder, "-n"]).err.replace(folder, "")
+    return set(said.splitlines())
+
+
+def _prove(host: Host, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> None:
+    """Postfix's own parser is content and nobody could relay (R28): known before a byte is written.
+
+    smtpd reads main.cf whenever a process starts, reload or not: the proof cannot wait for it.
+    """
+    if fresh := sorted(_complaints(host, new) - _complaints(host, old)):
+        raise ProofFailed("Postfix does not accept these settings", tuple(fresh))
+    with host.draft(new) as folder:
+        for proof in (TrustedNetworks(config_dir=folder), RelayRestrictions(config_dir=folder)):
+            result = proof.ask(host)
+            if result.outcome is Outcome.FAIL:
+                raise ProofFailed(result.said, result.transcript, hint=result.fix)
+
+
+def _config(look: Look) -> dict[str, bytes]:
+    return {name: look.read(look.platform.path(name)) for name in ("main.cf", "master.cf")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +64,9 @@ class PostfixParameters:
         return (MainCf.of(self._path(look), list(self.values)),)
 
     def apply(self, host: Host) -> None:
-        path, edited = self._path(host), self._edited(host)
-        master = {"master.cf": host.read(host.platform.path("master.cf"))}
-        old = {"main.cf": host.read(path), **master}
-        if complaints := _new_complaints(host, {"main.cf": edited, **master}, old):
-            raise ProofFailed("Postfix does not accept these parameters", tuple(complaints))
-        host.write(path, edited, mtime_ns=maincf.backdated())
+        edited, old = self._edited(host), _config(host)
+        _prove(host, old, {**old, "main.cf": edited})
+        host.write(self._path(host), edited, mtime_ns=maincf.backdated())
 
     def shell(self, look: Look) -> str:
         settings = [f"{name} = {value}" for name, value in self.values.items()]
@@ -104,8 +116,10 @@ class MasterCfParameters:
         return (MasterCf.of(look.platform.path("master.cf"), list(self.values)),)
 
     def apply(self, host: Host) -> None:
-        path = host.platform.path("master.cf")
-        host.write(path, maincf.edited_master(host, host.read(path), self.values))
+        old = _config(host)
+        edited = maincf.edited_master(host, old["master.cf"], self.values)
+        _prove(host, old, {**old, "master.cf": edited})
+        host.write(host.platform.path("master.cf"), edited)
 
     def shell(self, look: Look) -> str:
         settings = [f"{name}={value}" for name, value in self.values.items()]

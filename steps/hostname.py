@@ -1,0 +1,93 @@
+"""The host knows its full name and address, and nothing stands in the way of a mail server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailwizard import probes
+from mailwizard.changes import FileContent, HostName, HostsEntry
+from mailwizard.fields import Address
+from mailwizard.fields import HostName as FullName
+from mailwizard.model import Change, Context, Probe, Question, Step
+from mailwizard.platform import facts
+from mailwizard.render import render
+
+MAIL_DAEMONS = ("master", "smtpd", "dovecot", "imap-login", "pop3-login")
+OWNERS = {port: MAIL_DAEMONS for port in (25, 465, 587, 143, 993)} | {80: ("nginx", "apache2", "httpd")}
+
+
+def plan(context: Context) -> Iterator[Change]:
+    """The name first: packages and daemons ask for it while they are installed."""
+    fqdn = context["fqdn"]
+    short = fqdn.split(".", 1)[0]
+    yield HostName(short)
+    yield HostsEntry(facts.own_addresses(context.look, addresses(context)), fqdn, short)
+    if context.look.state("/etc/cloud").kind == "dir":
+        path = "/etc/cloud/cloud.cfg.d/99-mailwizard.cfg"
+        yield FileContent(path, render("cloud/mailwizard.cfg.j2"))
+
+
+def addresses(context: Context) -> tuple[str, ...]:
+    """The public addresses that were answered."""
+    return tuple(a for a in (context["address"], context["address6"]) if a)
+
+
+def probe(context: Context) -> Iterator[Probe]:
+    """Nothing later can work when one of these is wrong; DNS is advice until its own step."""
+    fqdn, public = context["fqdn"], addresses(context)
+    yield probes.FullHostName(fqdn)
+    yield probes.NameIsHere(fqdn)
+    yield probes.ClockRight()
+    yield probes.DiskRoom()
+    yield probes.MemoryRoom()
+    yield probes.PortsFree(OWNERS)
+    yield probes.BehindNat(public)
+    yield probes.CloudHosts(fqdn)
+    yield probes.Advisory(probes.NameResolves(fqdn, public))
+    yield probes.Advisory(probes.ReverseExists(public, fqdn))
+    yield probes.Advisory(probes.ReverseMatches(fqdn, public))
+    yield probes.Port25Open()
+
+
+STEP = Step(
+    id="hostname",
+    title="Host name",
+    explain=(
+        "Other mail servers judge this host by its name: the name it greets with, the address "
+        "that name has in DNS, and the name that address has. This step sets the name, writes it "
+        "into /etc/hosts with this host's own address, and looks at what else a mail server "
+        "needs: free ports, a right clock, room on disk, a way out to port 25."
+    ),
+    questions=(
+        Question(
+            name="fqdn",
+            label="Full host name",
+            kind=FullName(),
+            default=lambda context: facts.full_name(context.look),
+            help=(
+                "The name that other mail servers see, such as mail.example.org. It must have an "
+                "A record with this host's public address, and that address should have this name "
+                "as its PTR record."
+            ),
+        ),
+        Question(
+            name="address",
+            label="Public IPv4 address",
+            kind=Address(4),
+            default=lambda context: facts.primary_address(context.look, 4),
+            help="The address that the world reaches this host at. Behind NAT: the router's.",
+            optional=True,
+        ),
+        Question(
+            name="address6",
+            label="Public IPv6 address",
+            kind=Address(6),
+            default=lambda context: facts.primary_address(context.look, 6),
+            help="Leave it empty when this host has none.",
+            optional=True,
+        ),
+    ),
+    plan=plan,
+    probes=probe,
+    packages=lambda _context: ("network-tools",),
+)

@@ -1,0 +1,181 @@
+"""Postfix answers as this host, for these domains, and relays for nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mailwizard import probes
+from mailwizard.changes import (
+    DebconfSettings,
+    FileContent,
+    MasterCfParameters,
+    PostfixParameters,
+    Service,
+)
+from mailwizard.fields import Domain, Listing, Network, Size
+from mailwizard.model import Change, Context, Probe, Question, Step
+
+LOOPBACK = ["127.0.0.0/8", "::1/128"]
+MESSAGE_SIZE = 50 * 2**20
+# the relay decision comes first: nothing is looked up on behalf of a stranger
+# (SMTPD_ACCESS_README, "Dangerous use of smtpd_recipient_restrictions")
+RELAY = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"
+
+
+def identity(context: Context) -> dict[str, str]:
+    """Who this server is and which mail is its own."""
+    fqdn, domains = context.of("hostname")["fqdn"], context["domains"]
+    own = ["$myhostname", "localhost.$mydomain", "localhost", *domains]
+    return {
+        "compatibility_level": "3.6",
+        "myhostname": fqdn,
+        "mydomain": domains[0],
+        "myorigin": "$mydomain",
+        "mydestination": ", ".join(own),
+        "mynetworks": " ".join(bracketed(network) for network in context["networks"]),
+        "inet_interfaces": "all",
+        "inet_protocols": "all",
+        "smtpd_banner": "$myhostname ESMTP",
+    }
+
+
+def bracketed(network: str) -> str:
+    """IPv6 networks stand in brackets (postconf(5), mynetworks)."""
+    address, _, length = network.partition("/")
+    return f"[{address}]/{length}" if ":" in address else network
+
+
+def delivery(context: Context) -> dict[str, str]:
+    """Where mail ends up and how large it may be."""
+    return {
+        "home_mailbox": "Maildir/",
+        "mailbox_size_limit": "0",
+        "message_size_limit": str(context["message_size"]),
+        "recipient_delimiter": "+",
+        "append_dot_mydomain": "no",
+        "biff": "no",
+    }
+
+
+def restrictions() -> dict[str, str]:
+    """What a stranger may not do."""
+    return {
+        "smtpd_helo_required": "yes",
+        "disable_vrfy_command": "yes",
+        "smtpd_discard_ehlo_keywords": "etrn, silent-discard",
+        "smtpd_relay_restrictions": RELAY,
+        "smtpd_recipient_restrictions": f"{RELAY}, reject_unlisted_recipient",
+        "smtpd_data_restrictions": "reject_unauth_pipelining",
+        # default only from 3.9 (RELEASE_NOTES-3.9, SMTP smuggling)
+        "smtpd_forbid_bare_newline": "normalize",
+        "smtpd_forbid_unauth_pipelining": "yes",
+    }
+
+
+def parameters(context: Context) -> dict[str, str]:
+    """Every main.cf parameter of this step."""
+    return identity(context) | delivery(context) | restrictions()
+
+
+def plan(context: Context) -> Iterator[Change]:
+    """All parameters in one write, proved before a daemon sees them, then one restart."""
+    answers = {
+        "postfix/main_mailer_type": ("select", "No configuration"),
+        "postfix/mailname": ("string", context["domains"][0]),
+    }
+    yield DebconfSettings("postfix", answers)
+    yield FileContent(context.platform.path("mailname"), context["domains"][0] + "\n")
+    yield PostfixParameters(parameters(context))
+    yield MasterCfParameters({"smtp/inet/smtpd_sasl_auth_enable": "no"})
+    # a reload does not bind other interfaces (postconf(5), inet_interfaces)
+    yield Service("postfix", verb="restart", validate=(("postfix", "check"),), ready=(25,))
+
+
+def probe(context: Context) -> Iterator[Probe]:
+    """What Postfix says of itself, then what a stranger gets to hear."""
+    yield from configuration(context)
+    yield from conversation(context)
+
+
+def configuration(context: Context) -> Iterator[Probe]:
+    """Asked on the host."""
+    yield probes.PostfixParses()
+    yield probes.PostfixReadBack(parameters(context))
+    yield probes.NothingDeprecated()
+    yield probes.CompatibleLevel()
+    yield probes.MapsUsable()
+    yield probes.SmugglingSettings()
+    yield probes.TrustedNetworks()
+    yield probes.RelayRestrictions()
+    yield probes.UnitRuns(context.platform.unit("postfix"))
+    yield probes.Listeners((25,))
+
+
+def conversation(context: Context) -> Iterator[Probe]:
+    """Asked from an address outside mynetworks."""
+    fqdn, login = context.of("hostname")["fqdn"], context.of("aliases")["root"]
+    domain, recipient = context["domains"][0], f"{login}@{context['domains'][0]}"
+    yield probes.SmtpGreeting(fqdn)
+    yield probes.SmtpEhlo(fqdn)
+    yield probes.RequiresHelo()
+    yield probes.RefusesRelay(tuple(context["domains"]), login)
+    yield probes.UnknownRecipient(domain)
+    yield probes.NullSender(recipient)
+    yield probes.TaggedRecipient(recipient)
+    yield probes.MessageSize(context["message_size"], recipient)
+    yield probes.VrfySilent(login)
+    yield probes.RefusesSmuggling(recipient, login)
+    yield probes.EarlyTalker()
+    yield probes.NoDangerousVerbs()
+    yield probes.DeliversMail(recipient, login)
+
+
+def default_domains(context: Context) -> list[str]:
+    """The domain of the host name; the name itself when nothing but a top level is left."""
+    fqdn: str = context.of("hostname")["fqdn"]
+    domain = fqdn.split(".", 1)[1]
+    return [domain if "." in domain else fqdn]
+
+
+def _default(value: Any) -> Any:
+    return lambda _context: value
+
+
+STEP = Step(
+    id="postfix",
+    title="Postfix basics",
+    explain=(
+        "Postfix receives mail for your domains on port 25 and puts it into each user's Maildir. "
+        "It relays for this host alone: everybody else is refused before anything is looked up "
+        "for them. The checks that follow try it from an address that Postfix does not trust, "
+        "over IPv4 and IPv6."
+    ),
+    questions=(
+        Question(
+            name="domains",
+            label="Mail domains",
+            kind=Listing(Domain(), least=1),
+            default=default_domains,
+            help="What stands behind the @ in your addresses. The first one is added to bare names.",
+        ),
+        Question(
+            name="networks",
+            label="Networks that may relay",
+            kind=Listing(Network(), least=1),
+            default=_default(LOOPBACK),
+            help="Hosts here may send to anybody without a password. This host alone is right.",
+        ),
+        Question(
+            name="message_size",
+            label="Largest message",
+            kind=Size(least=2**20),
+            default=_default(MESSAGE_SIZE),
+            help="With all attachments, encoded: about a third more than the files themselves.",
+        ),
+    ),
+    plan=plan,
+    probes=probe,
+    packages=lambda _context: ("postfix",),
+    needs=("hostname",),
+)

@@ -1,0 +1,251 @@
+"""plan -> confirm -> apply -> probe over one host, as a stream of events; knows no screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from mailwizard import planning, transaction
+from mailwizard.answers import Answers
+from mailwizard.errors import ProofFailed, ReadBackFailed, WizardError
+from mailwizard.events import (
+    AlreadySo,
+    ChangeDone,
+    ChangeStarted,
+    Drifted,
+    Event,
+    Failed,
+    Gate,
+    ProbeDone,
+    StepStarted,
+)
+from mailwizard.host import LocalHost
+from mailwizard.journal import Entry, Journal
+from mailwizard.model import Change, Context, Outcome, Probe, Step, worst
+from mailwizard.planning import Pending
+from mailwizard.probing import ask_all
+from mailwizard.stages import State, StepPlan, StepStatus
+from mailwizard.undoing import undo
+
+
+class Engine:
+    """One host, its steps and answers; every face drives it the same way."""
+
+    def __init__(
+        self, steps: Sequence[Step], answers: Answers, host: LocalHost, journal: Journal
+    ) -> None:
+        self.steps = tuple(steps)
+        self.answers = answers
+        self.host = host
+        self.journal = journal
+        self._resolved: Mapping[str, Mapping[str, Any]] | None = None
+
+    def step(self, step_id: str) -> Step:
+        return next(step for step in self.steps if step.id == step_id)
+
+    def enabled(self, step_id: str) -> bool:
+        step = self.step(step_id)
+        return not step.optional or self.answers.enabled(step_id, default=False)
+
+    def wanted(self) -> list[Step]:
+        """The steps that are switched on, in order."""
+        return [step for step in self.steps if self.enabled(step.id)]
+
+    # answers -------------------------------------------------------------------------------
+
+    def set_answer(self, step_id: str, key: str, value: Any) -> None:
+        """Check and keep one answer, at once on disk; raises BadAnswer."""
+        self.answers = self.answers.with_value(step_id, key, value)
+        self._remember()
+
+    def set_enabled(self, step_id: str, on: bool) -> None:
+        self.answers = self.answers.with_value(step_id, "enabled", on)
+        self._remember()
+
+    def _remember(self) -> None:
+        self._resolved = None
+        self.answers.save(self.host, f"{self.host.state_dir}/answers.toml")
+
+    def resolved(self) -> Mapping[str, Mapping[str, Any]]:
+        """All answers, checked, defaults filled in; raises BadAnswer."""
+        if self._resolved is None:
+            self._resolved = self.answers.resolve(self.steps, self.host)
+        return self._resolved
+
+    def defaults(self, step_id: str) -> dict[str, Any]:
+        """What to show for each question: the given value, else the default."""
+        found, _ = self.answers.examine(self.steps, self.host)
+        given = self.answers.values.get(step_id, {})
+        return {
+            question.name: found.get(step_id, {}).get(question.name, given.get(question.name))
+            for question in self.step(step_id).questions
+        }
+
+    def complaints(self, step_id: str) -> list[tuple[str, str]]:
+        """(question, what is wrong) for one step's answers as they stand."""
+        _, complaints = self.answers.examine(self.steps, self.host)
+        mine = (found for found in complaints if found[0].partition(".")[0] == step_id)
+        return [(key.partition(".")[2], said) for key, said in mine]
+
+    def context(self, step_id: str) -> Context:
+        return Context(step_id, self.resolved(), self.host)
+
+    # looking -------------------------------------------------------------------------------
+
+    def plan(self, step_id: str) -> StepPlan:
+        """Every change of the step as it stands now; touches nothing."""
+        return planning.plan(self.journal, self.context(step_id), self.step(step_id))
+
+    def states(self) -> list[StepStatus]:
+        return [
+            planning.status(self.journal, self.host, step, self.enabled(step.id))
+            for step in self.steps
+        ]
+
+    def next_step(self) -> str | None:
+        """The first step that is neither verified nor skipped."""
+        ready = (State.VERIFIED, State.SKIPPED)
+        return next((status.id for status in self.states() if status.state not in ready), None)
+
+    def dependents(self, step_ids: Iterable[str]) -> tuple[str, ...]:
+        """Applied steps that were built on these and would have to be undone with them."""
+        gone = set(step_ids)
+        for step in self.steps:
+            if step.id not in gone and gone & set(step.needs) and self.journal.entries(step.id):
+                gone.add(step.id)
+        return tuple(step.id for step in self.steps if step.id in gone - set(step_ids))
+
+    def log_path(self, step_id: str) -> str:
+        return f"{self.host.state_dir}/log/mailwizard-packages.log"
+
+    # changing ------------------------------------------------------------------------------
+
+    def missing_packages(self, step_ids: Iterable[str]) -> tuple[str, ...]:
+        roles = {r for s in step_ids for r in self.step(s).packages(self.context(s))}
+        return transaction.missing(self.host, sorted(roles))
+
+    def prepare(self, step_ids: Iterable[str]) -> Iterator[Event]:
+        """One package transaction for all these steps; nothing is started by it."""
+        roles = {r for s in step_ids for r in self.step(s).packages(self.context(s))}
+        yield from transaction.install(self.host, self.journal, sorted(roles))
+
+    def apply(
+        self, step_id: str, *, overwrite: frozenset[str] = frozenset()
+    ) -> Iterator[Event]:
+        """Make the step's due changes; ends with Failed when one of them did not come to be."""
+        yield StepStarted(step_id, self.step(step_id).title)
+        try:
+            items = planning.pending(self.journal, self.context(step_id), self.step(step_id))
+            drifted = [i for i in items if i.drift and i.change.title not in overwrite]
+            for item in drifted:
+                assert item.drift is not None
+                yield Drifted(step_id, item.change.title, item.drift.parts, item.drift.diff)
+            if drifted:
+                hint = "Keep the edits or let them be replaced; see `mailwizard plan`."
+                yield Failed(step_id, "edited by hand since; nothing was written over it", hint)
+                return
+            for item in items:
+                yield from self._make(step_id, item)
+        except WizardError as failed:
+            yield from self._failed(step_id, failed)
+
+    def keep(self, step_id: str, titles: Iterable[str]) -> None:
+        """The administrator's edits stand: these changes are not due while they last."""
+        for item in planning.pending(self.journal, self.context(step_id), self.step(step_id)):
+            if item.change.title in titles:
+                subjects = tuple(item.change.subjects(self.host))
+                images = [subject.capture(self.host) for subject in subjects]
+                entry = self.journal.intend(step_id, item.change.title, subjects, images, "")
+                self.journal.done(entry, images, "kept")
+
+    def probe(self, step_id: str) -> Iterator[Event]:
+        """Ask every probe of the step, and the critical ones of the steps before; ends with Gate."""
+        begun = time.monotonic()
+        outcomes: dict[str, Outcome] = {}
+        probes = self.probes(step_id, with_critical=True)
+        critical = {probe.id for probe in probes if probe.critical}
+        for event in ask_all(self.host, step_id, probes):
+            if isinstance(event, ProbeDone):
+                outcomes[event.id] = event.result.outcome
+            yield event
+        verdict = worst(outcomes.values())
+        gate_open = verdict is not Outcome.FAIL
+        if any(outcomes.get(name) is Outcome.FAIL for name in critical):
+            yield from self._restore(step_id)
+        changes = len(self._since_gate(step_id))
+        self.journal.gate(step_id, gate_open, verdict)
+        yield Gate(step_id, gate_open, verdict, changes, time.monotonic() - begun)
+
+    def probes(self, step_id: str, *, with_critical: bool = False) -> list[Probe]:
+        """The step's probes; with_critical adds those that hold at every gate (R28)."""
+        step = self.step(step_id)
+        found = list(step.probes(self.context(step_id)))
+        if with_critical:
+            known = {probe.id for probe in found}
+            for other in self.wanted():
+                if other.id == step_id:
+                    break
+                before = other.probes(self.context(other.id))
+                found += [p for p in before if p.critical and p.id not in known]
+        return found
+
+    def undo(self, step_ids: Iterable[str], *, packages: bool = False) -> Iterator[Event]:
+        """Everything these steps changed is as it was before."""
+        ids = list(step_ids)
+        entries = [e for e in self.journal.entries() if e.step in ids]
+        if packages:
+            entries += self.journal.entries("packages")
+        yield from undo(self.journal, self.host, entries, packages=packages)
+        for step_id in ids:
+            self.journal.forget_gates(step_id)
+
+    def report_crash(self, error: BaseException) -> str:
+        """A 0600 report of what broke, without the values of variables; its path."""
+        from mailwizard.crash import report
+
+        return report(self.host, error)
+
+    def shell(self) -> None:
+        self.host.shell()
+
+    def _make(self, step_id: str, item: Pending) -> Iterator[Event]:
+        change = item.change
+        if not item.due:
+            yield AlreadySo(step_id, change.title)
+            return
+        preview, begun = change.preview(self.host), time.monotonic()
+        yield ChangeStarted(step_id, change.title, preview.text, preview.is_diff)
+        make(self.host, self.journal, step_id, change)
+        yield ChangeDone(step_id, change.title, time.monotonic() - begun)
+
+    def _since_gate(self, step_id: str) -> list[Entry]:
+        gate = self.journal.last_gate(step_id, only_open=True)
+        newest = gate.entry if gate else 0
+        return [entry for entry in self.journal.entries(step_id) if entry.id > newest]
+
+    def _restore(self, step_id: str) -> Iterator[Event]:
+        """Back to the configuration that last passed its gate."""
+        yield from undo(self.journal, self.host, self._since_gate(step_id))
+
+    def _failed(self, step_id: str, failed: WizardError) -> Iterator[Event]:
+        tail = tuple(getattr(failed, "tail", ()))
+        hint = failed.hint
+        if isinstance(failed, ProofFailed):
+            yield from self._restore(step_id)
+            hint = f"{hint} The previous configuration was put back.".strip()
+        yield Failed(step_id, failed.message, hint or "Correct the cause, then try again.", tail)
+
+
+def make(host: LocalHost, journal: Journal, step_id: str, change: Change) -> None:
+    """One change: written down, made, read back, written down (R1); raises ReadBackFailed."""
+    subjects = tuple(change.subjects(host))
+    before = [subject.capture(host) for subject in subjects]
+    entry = journal.intend(step_id, change.title, subjects, before, change.shell(host))
+    change.apply(host)
+    if change.needed(host):
+        raise ReadBackFailed(
+            f"{change.title}: made, but the host does not show it",
+            hint="Somebody else may be writing the same file. Try again.",
+        )
+    journal.done(entry, [subject.capture(host) for subject in subjects])

@@ -1,0 +1,110 @@
+"""What a step would change as things stand, and what was edited by hand since (R13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailwizard.journal import Journal
+from mailwizard.model import Change, Context, Look, Step
+from mailwizard.stages import Drift, PlanItem, State, StepPlan, StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A change of a step, whether it is due, and how it drifted."""
+
+    change: Change
+    due: bool
+    drift: Drift | None
+
+
+def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
+    """All changes of the step in order; a following change is due when one before it is."""
+    found: list[Pending] = []
+    for change in step.plan(context):
+        due = change.needed(context.look) or _cut_short(journal, step.id, change.title)
+        if change.follows:
+            due = due or any(item.due for item in found) or _behind(journal, step.id, change.title)
+        found.append(Pending(change, due, drift_of(journal, context.look, change) if due else None))
+    return [item for item in found if not _kept(journal, context.look, item)]
+
+
+def plan(journal: Journal, context: Context, step: Step) -> StepPlan:
+    """The step's changes with their previews."""
+    items = (
+        PlanItem(item.change.title, item.due, item.change.preview(context.look), item.drift)
+        for item in pending(journal, context, step)
+    )
+    return StepPlan(step, tuple(items))
+
+
+def drift_of(journal: Journal, look: Look, change: Change) -> Drift | None:
+    """Parts the change would write that are not as we left them."""
+    ours = journal.left_behind()
+    theirs: dict[str, str] = {}
+    for subject in change.subjects(look):
+        theirs.update(subject.parts(subject.capture(look)))
+    parts = [part for part, value in theirs.items() if part in ours and ours[part] != value]
+    if not parts:
+        return None
+    preview = change.preview(look)
+    return Drift(
+        parts=tuple(parts),
+        ours="\n".join(f"{part}: {ours[part] or '(absent)'}" for part in parts),
+        theirs="\n".join(f"{part}: {theirs[part] or '(absent)'}" for part in parts),
+        wanted=preview.text,
+        diff=preview.text,
+    )
+
+
+def _cut_short(journal: Journal, step: str, title: str) -> bool:
+    """True when the newest try of this change never got to its end."""
+    tries = [entry for entry in journal.entries(step) if entry.title == title]
+    return bool(tries) and tries[-1].state == "intent"
+
+
+def _behind(journal: Journal, step: str, title: str) -> bool:
+    """True when another change of the step was made after the last one of this title."""
+    entries = journal.entries(step)
+    served = max((e.id for e in entries if e.title == title and e.state == "done"), default=0)
+    return any(e.id > served and e.state != "kept" for e in entries if e.title != title)
+
+
+def _kept(journal: Journal, look: Look, item: Pending) -> bool:
+    """True when the administrator chose to keep these very edits."""
+    if not item.due or item.drift is not None or item.change.follows:
+        return False
+    names = {(s.kind, s.name) for s in item.change.subjects(look)}
+    for entry in journal.entries():
+        same = {(s.kind, s.name) for s in entry.subjects} == names
+        if entry.state == "kept" and same and entry.after is not None:
+            now = [s.parts(s.capture(look)) for s in entry.subjects]
+            kept = [s.parts(image) for s, image in zip(entry.subjects, entry.after, strict=True)]
+            if now == kept:
+                return True
+    return False
+
+
+def status(journal: Journal, look: Look, step: Step, enabled: bool) -> StepStatus:
+    """Where the step stands, from the journal and from what is on disk now."""
+    if not enabled:
+        return StepStatus(step.id, State.SKIPPED)
+    entries = journal.entries(step.id)
+    gate = journal.last_gate(step.id)
+    if (not entries and gate is None) or any(e.state == "intent" for e in entries):
+        return StepStatus(step.id, State.PENDING)
+    since = max([e.at for e in entries] + ([gate.at] if gate else []))
+    if _drifted(journal, look, step.id):
+        return StepStatus(step.id, State.DRIFTED, since)
+    if gate is None or any(e.id > gate.entry for e in entries):
+        return StepStatus(step.id, State.APPLIED, since)
+    return StepStatus(step.id, State.VERIFIED if gate.open else State.FAILED, since)
+
+
+def _drifted(journal: Journal, look: Look, step: str) -> bool:
+    ours = journal.left_behind()
+    for subject in {(s.kind, s.name): s for e in journal.entries(step) for s in e.subjects}.values():
+        now = subject.parts(subject.capture(look))
+        if any(part in ours and ours[part] != value for part, value in now.items()):
+            return True
+    return False
