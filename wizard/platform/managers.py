@@ -1,0 +1,92 @@
+"""Package managers: which command to run, and what its output says; nothing is started here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from mailwizard.model import Host, Look, Platform
+from mailwizard.platform.apt import Apt
+from mailwizard.platform.rpm import Dnf, Zypper
+
+Argv = tuple[str, ...]
+
+
+class Manager(Protocol):
+    """One package manager: argv out, output in."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What keeps it from asking anybody anything."""
+        ...
+
+    @property
+    def no_start(self) -> Mapping[str, tuple[str, int]]:
+        """Files (text, mode) that keep new services from being started; to be removed again."""
+        ...
+
+    @property
+    def lock_files(self) -> tuple[str, ...]: ...
+    @property
+    def pid_files(self) -> tuple[str, ...]: ...
+    def query(self) -> Argv: ...
+    def installed(self, out: str) -> frozenset[str]: ...
+    def update(self) -> Argv: ...
+    def download(self, names: Sequence[str]) -> Argv: ...
+    def install(self, names: Sequence[str]) -> Argv: ...
+    def purge(self, names: Sequence[str]) -> Argv: ...
+    def audit(self) -> Argv: ...
+    def broken(self, out: str) -> tuple[str, ...]:
+        """What an interrupted run left half done, out of what `audit` printed."""
+        ...
+
+    def repair(self) -> tuple[Argv, ...]:
+        """Commands that finish an interrupted run."""
+        ...
+
+
+_MANAGERS: Mapping[str, Manager] = {"debian": Apt(), "suse": Zypper(), "el": Dnf()}
+
+
+def manager_of(platform: Platform) -> Manager:
+    """The package manager of the platform's family."""
+    return _MANAGERS[platform.family]
+
+
+def installed(look: Look) -> frozenset[str]:
+    """The names of all installed packages."""
+    manager = manager_of(look.platform)
+    return manager.installed(look.ask(manager.query(), timeout=60).out)
+
+
+def purge(host: Host, names: Sequence[str]) -> None:
+    """Remove these packages with their configuration, and nothing that others need."""
+    manager = manager_of(host.platform)
+    host.run(manager.purge(names), timeout=600, env=manager.environment)
+
+
+def lock_holder(look: Look) -> tuple[int, str] | None:
+    """Who holds the package manager's lock: process number and program; none when it is free."""
+    manager = manager_of(look.platform)
+    for path in manager.pid_files:
+        pid = look.read(path).decode("ascii", "replace").strip()
+        if pid.isdigit() and look.state(f"/proc/{pid}").kind == "dir":
+            return int(pid), _program(look, int(pid))
+    inodes = look.ask(["stat", "-c", "%i", "--", *manager.lock_files]).out.split()
+    held = holder(look.read("/proc/locks").decode("ascii", "replace"), inodes)
+    return (held, _program(look, held)) if held else None
+
+
+def holder(locks: str, inodes: Sequence[str]) -> int:
+    """The process that holds a lock on one of the inodes, out of /proc/locks; 0 when none does."""
+    for line in locks.splitlines():
+        words = line.split()
+        # "1: POSIX ADVISORY WRITE 812 fe:01:1311 0 EOF"; a waiter has "->" in second place.
+        # The device is not compared: on overlayfs and btrfs it differs from what stat says.
+        if len(words) >= 6 and words[1] != "->" and words[5].rpartition(":")[2] in inodes:
+            return int(words[4]) if words[4].isdigit() else 0
+    return 0
+
+
+def _program(look: Look, pid: int) -> str:
+    return look.read(f"/proc/{pid}/comm").decode("utf-8", "replace").strip() or "an unknown program"

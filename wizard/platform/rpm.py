@@ -1,0 +1,79 @@
+"""zypper and dnf: how they are called without a person; not yet proven on a live host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class _Rpm:
+    """What both share: rpm's own database, and services that start only when told to."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: {"LC_ALL": "C.UTF-8"})
+    no_start: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    lock_files: tuple[str, ...] = ("/usr/lib/sysimage/rpm/.rpm.lock", "/var/lib/rpm/.rpm.lock")
+    pid_files: tuple[str, ...] = ()
+
+    def query(self) -> tuple[str, ...]:
+        return ("rpm", "-qa", "--qf", "%{NAME}\\n")
+
+    def installed(self, out: str) -> frozenset[str]:
+        return frozenset(out.split()) - {"gpg-pubkey"}
+
+    def audit(self) -> tuple[str, ...]:
+        return ("rpm", "--verifydb")
+
+    def broken(self, out: str) -> tuple[str, ...]:
+        return tuple(line for line in out.splitlines() if "error" in line.lower())
+
+    def repair(self) -> tuple[tuple[str, ...], ...]:
+        return (("rpm", "--rebuilddb"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Zypper(_Rpm):
+    """openSUSE's package manager."""
+
+    # It waits this many seconds for somebody else's lock (zypper(8)).
+    environment: Mapping[str, str] = field(
+        default_factory=lambda: {"LC_ALL": "C.UTF-8", "ZYPP_LOCK_TIMEOUT": "300"}
+    )
+    pid_files: tuple[str, ...] = ("/run/zypp.pid",)
+
+    def update(self) -> tuple[str, ...]:
+        return ("zypper", "--non-interactive", "--quiet", "refresh")
+
+    def download(self, names: Sequence[str]) -> tuple[str, ...]:
+        return (*self._install(), "--download-only", "--", *names)
+
+    def install(self, names: Sequence[str]) -> tuple[str, ...]:
+        return (*self._install(), "--", *names)
+
+    def purge(self, names: Sequence[str]) -> tuple[str, ...]:
+        return ("zypper", "--non-interactive", "remove", "--", *names)
+
+    def _install(self) -> tuple[str, ...]:
+        return ("zypper", "--non-interactive", "install", "--no-recommends")
+
+
+@dataclass(frozen=True, slots=True)
+class Dnf(_Rpm):
+    """Enterprise Linux's package manager; it waits for the lock by itself."""
+
+    pid_files: tuple[str, ...] = ("/var/cache/dnf/metadata_lock.pid", "/var/lib/dnf/rpmdb_lock.pid")
+
+    def update(self) -> tuple[str, ...]:
+        return ("dnf", "--assumeyes", "--quiet", "makecache")
+
+    def download(self, names: Sequence[str]) -> tuple[str, ...]:
+        return (*self._install(), "--downloadonly", "install", "--", *names)
+
+    def install(self, names: Sequence[str]) -> tuple[str, ...]:
+        return (*self._install(), "install", "--", *names)
+
+    def purge(self, names: Sequence[str]) -> tuple[str, ...]:
+        return ("dnf", "--assumeyes", "remove", "--", *names)
+
+    def _install(self) -> tuple[str, ...]:
+        return ("dnf", "--assumeyes", "--setopt=install_weak_deps=False")
