@@ -116,23 +116,15 @@ def _preview_lines(preview: Preview, colour: bool, width: int | None) -> list[st
 
 def drift_lines(drift: Drift, *, colour: bool = False, width: int | None = WIDTH) -> list[str]:
     """What was edited by hand: what mailwizard left, what is there now, what it would write."""
-    texts = (
-        ("What mailwizard left:", drift.ours),
-        ("What is there now:", drift.theirs),
-        ("What mailwizard would write now:", drift.wanted),
-    )
     lines = [
         "Edited by hand since mailwizard wrote it:",
         *fold(", ".join(drift.parts), width, "  "),
     ]
-    for heading, text in texts:
-        lines.append(heading)
-        lines += [
-            part for line in text.splitlines() or ["(nothing)"] for part in fold(line, width, "  ")
-        ]
-    if drift.diff:
-        lines += ["The difference:", *diff_lines(drift.diff, colour=colour, width=width)]
-    return lines
+    for heading, text in (("mailwizard left:", drift.ours), ("There is now:", drift.theirs)):
+        lines += [heading, *diff_lines(text or "(nothing)", width=width)]
+    if drift.wanted != drift.diff:
+        lines += ["mailwizard would write:", *diff_lines(drift.wanted, width=width)]
+    return [*lines, "Replacing it would do:", *diff_lines(drift.diff, colour=colour, width=width)]
 
 
 def _item_lines(number: int, item: PlanItem, colour: bool, width: int | None) -> list[str]:

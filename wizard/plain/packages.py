@@ -1,0 +1,76 @@
+"""One package transaction in the background while questions are being answered."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+
+from mailwizard.errors import WizardError
+from mailwizard.events import Event, Failed
+from mailwizard.plain.contract import Engine
+from mailwizard.plain.terminal import Leave, Terminal
+
+
+class Packages:
+    """Fetches in the background; says nothing until somebody waits for it.
+
+    The thread is a daemon: a terminal that went away must not wait for a package manager.
+    """
+
+    def __init__(
+        self, engine: Engine, terminal: Terminal, wanted: Callable[[], Sequence[str]]
+    ) -> None:
+        self._engine = engine
+        self._terminal = terminal
+        self._wanted = wanted
+        self._agreed = False
+        self._events: SimpleQueue[Event | None] = SimpleQueue()
+        self._crash: BaseException | None = None
+        self._under_way = False
+
+    def offer(self, *, assume_yes: bool) -> None:
+        """Name what is missing, ask once for consent, and begin; raises BadAnswer and Leave."""
+        steps = tuple(self._wanted())
+        if self._under_way or not (missing := self._engine.missing_packages(steps)):
+            return
+        if not (self._agreed or assume_yes):
+            self._ask(missing)
+        self._agreed = True
+        self._under_way = True
+        work = threading.Thread(target=self._work, args=(steps,), name="packages", daemon=True)
+        work.start()
+        self._terminal.say("The packages are being installed; you can go on meanwhile.")
+
+    def _ask(self, missing: Sequence[str]) -> None:
+        self._terminal.heading(f"{len(missing)} packages are to be installed")
+        self._terminal.say(", ".join(missing))
+        self._terminal.say("\nIt is done in the background. No service is started by it.")
+        if self._terminal.choose("Install them?", ("Yes, install them", "No, stop here")):
+            raise Leave
+
+    def wait(self) -> bool:
+        """Show the transaction to its end, if one is under way; whether it went well."""
+        if not self._under_way:
+            return True
+        self._terminal.say("\nThe packages, before this step goes on:")
+        well = True
+        while (event := self._events.get()) is not None:
+            well = well and not isinstance(event, Failed)
+            self._terminal.event(event)
+        self._under_way = False
+        if self._crash is not None:
+            raise self._crash
+        self._terminal.say("Packages are in place." if well else "Packages are not in place.")
+        return well
+
+    def _work(self, steps: Sequence[str]) -> None:
+        try:
+            for event in self._engine.prepare(steps):
+                self._events.put(event)
+        except WizardError as error:
+            tail = tuple(getattr(error, "tail", ()))
+            self._events.put(Failed("packages", error.message, error.hint, tail))
+        except BaseException as error:  # raised again where somebody waits
+            self._crash = error
+        self._events.put(None)

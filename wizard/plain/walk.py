@@ -1,0 +1,169 @@
+"""The walk: which steps, one after the other, and what remains to be said at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from mailwizard import show
+from mailwizard.errors import BadAnswer
+from mailwizard.model import Step
+from mailwizard.plain.contract import Engine
+from mailwizard.plain.packages import Packages
+from mailwizard.plain.page import Move, Page
+from mailwizard.plain.terminal import Leave, Terminal
+from mailwizard.stages import State
+
+_BEGUN = frozenset({State.APPLIED, State.VERIFIED, State.FAILED, State.DRIFTED})
+
+_WELCOME = """
+This sets up a mail server on this host, one step after the other. A step explains itself and
+asks; shows every change before it is made; makes it; and then talks to the running services to
+see that it works. The next step begins when the checks of this one pass.
+
+Nothing is changed before you say so. Ctrl+C stops at any time: every answer and every change
+is saved, and the next start goes on from there.
+"""
+
+_LATER = """
+  Check everything at any time:   sudo mailwizard check
+  How far each step is:           sudo mailwizard status
+  Take back a step:               sudo mailwizard undo STEP
+  Keep it all as one script:      sudo mailwizard export --format sh -o setup.sh
+"""
+
+
+class Walk:
+    """From the first screen to the summary."""
+
+    def __init__(self, engine: Engine, terminal: Terminal, assume_yes: bool) -> None:
+        self._engine = engine
+        self._terminal = terminal
+        self._assume_yes = assume_yes
+        self._packages = Packages(engine, terminal, lambda: [step.id for step in self._wanted()])
+
+    def run(self) -> int:
+        """Walk until every wanted step is done; the exit code of the program."""
+        self._terminal.heading("mailwizard")
+        if any(status.state in _BEGUN for status in self._engine.states()):
+            self._resume()
+        else:
+            self._begin()
+        return self._finish()
+
+    def exit_code(self) -> int:
+        """1 when a step is known to have failed, else 0: stopping early is nobody's failure."""
+        return int(any(status.state is State.FAILED for status in self._engine.states()))
+
+    def _begin(self) -> None:
+        self._terminal.lines(show.paragraphs(_WELCOME, self._terminal.width))
+        if "SSH_CONNECTION" in os.environ and not {"TMUX", "STY"} & set(os.environ):
+            self._terminal.say("\nOver SSH: if the connection breaks, log in and start again.")
+        self._choose_steps()
+        self._steps_from(0)
+
+    def _resume(self) -> None:
+        """Look at what earlier runs left before offering to go on: no flag is trusted."""
+        self._terminal.say("Some steps were set up before. They are checked again first.")
+        begun = {status.id for status in self._engine.states() if status.state in _BEGUN}
+        failed = [
+            step for step in self._wanted() if step.id in begun and not self._page(step).check()
+        ]
+        self._status()
+        nearest = failed[0].id if failed else self._engine.next_step()
+        go_on = f"Go on with {nearest}" if nearest else "Finish"
+        choices: tuple[tuple[str, Callable[[], None]], ...] = (
+            (go_on, lambda: self._steps_from(self._place(nearest))),
+            ("Choose the steps anew, then go through all of them", self._anew),
+            ("Go to one step", self._go_to),
+            ("Undo a step", self._undo),
+            ("Stop here", self._stop),
+        )
+        _, act = choices[self._terminal.choose("What next?", [text for text, _ in choices])]
+        act()
+
+    def _stop(self) -> None:
+        raise Leave
+
+    def _anew(self) -> None:
+        self._choose_steps()
+        self._steps_from(0)
+
+    def _go_to(self) -> None:
+        if (step := self._pick("Which step?")) is not None:
+            self._steps_from(self._place(step.id))
+
+    def _undo(self) -> None:
+        if (step := self._pick("Take back which step?")) is not None:
+            self._page(step).undo()
+
+    def _pick(self, question: str) -> Step | None:
+        steps = self._wanted()
+        texts = [f"{step.id}: {step.title}" for step in steps]
+        picked = self._terminal.choose(question, [*texts, "None of them"])
+        return steps[picked] if picked < len(steps) else None
+
+    def _choose_steps(self) -> None:
+        """Show the steps; optional ones are switched on and off by their number."""
+        while True:
+            self._terminal.heading("The steps")
+            wanted = {step.id for step in self._wanted()}
+            for number, step in enumerate(self._engine.steps, 1):
+                optional = "on, optional" if step.id in wanted else "off, optional"
+                note = f" ({optional})" if step.optional else ""
+                line = f"{step.id}: {step.title}{note}"
+                self._terminal.lines(show.fold(line, self._terminal.width, f"{number:>3}. "))
+            if not any(step.optional for step in self._engine.steps):
+                return
+            self._terminal.say("\nA number switches an optional step on or off. Enter goes on.")
+            if not (typed := self._terminal.ask("Number, or Enter:")):
+                return
+            self._switch(typed, wanted)
+
+    def _switch(self, typed: str, wanted: set[str]) -> None:
+        steps = self._engine.steps
+        if not typed.isdecimal() or not 1 <= int(typed) <= len(steps):
+            self._terminal.say(f"Not accepted: type a number from 1 to {len(steps)}, or Enter.")
+        elif not (step := steps[int(typed) - 1]).optional:
+            self._terminal.say(f"{step.id} cannot be left out: other steps build on it.")
+        else:
+            self._engine.set_enabled(step.id, step.id not in wanted)
+
+    def _steps_from(self, number: int) -> None:
+        """Go from step to step, forth and back, until the last one is done."""
+        with suppress(BadAnswer):  # an answer is still missing: the first step that needs them asks
+            self._packages.offer(assume_yes=self._assume_yes)
+        while number < len(steps := self._wanted()):
+            step = steps[number]
+            move = self._page(step).run(f"Step {number + 1} of {len(steps)}: {step.title}")
+            if move is Move.BACK:
+                if number == 0:
+                    self._terminal.say("This is the first step.")
+                number = max(number - 1, 0)
+            elif step in self._wanted():
+                number += 1
+
+    def _finish(self) -> int:
+        self._terminal.heading("How it stands")
+        self._status()
+        if self._engine.next_step() is None:
+            self._terminal.say("\nEvery step is verified by its checks.")
+        self._terminal.lines(show.paragraphs(_LATER, self._terminal.width))
+        return self.exit_code()
+
+    def _status(self) -> None:
+        colour, width = self._terminal.colour, self._terminal.width
+        self._terminal.say()
+        self._terminal.lines(show.status_lines(self._engine.states(), colour=colour, width=width))
+
+    def _wanted(self) -> tuple[Step, ...]:
+        left_out = {each.id for each in self._engine.states() if each.state is State.SKIPPED}
+        return tuple(step for step in self._engine.steps if step.id not in left_out)
+
+    def _place(self, step_id: str | None) -> int:
+        ids = [step.id for step in self._wanted()]
+        return ids.index(step_id) if step_id in ids else len(ids)
+
+    def _page(self, step: Step) -> Page:
+        return Page(self._engine, self._terminal, self._packages, step, assume_yes=self._assume_yes)
