@@ -1,0 +1,172 @@
+"""The lab keeps its promises: what it calls a fresh host is one, and nothing is left behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lab import images, tree
+from lab.errors import CommandFailed
+from lab.fixtures import FreshHost
+from lab.network import Network
+
+NAMESPACE = """
+set -e
+ip netns add probe
+ip link add outer type veth peer name inner netns probe
+ip addr add 10.9.9.1/30 dev outer
+ip link set outer up
+ip -n probe addr add 10.9.9.2/30 dev inner
+ip -n probe link set inner up
+echo 1 >/proc/sys/net/ipv4/ip_forward
+ip netns exec probe bash -c '</dev/tcp/10.9.9.1/9' 2>&1 | grep -q refused
+ip netns del probe
+mount -t tmpfs none /mnt
+umount /mnt
+"""
+
+
+def alive(pid: int | str) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "\nState:\tZ" not in status.read_text()
+
+
+def test_a_fresh_host_is_a_plain_one(fresh_host: FreshHost, suite: str) -> None:
+    host = fresh_host(suite)
+    assert host.state() == "running"
+    assert host.run("hostname").stdout == "debian\n"
+    assert "127.0.0.1\tlocalhost" in host.get("/etc/hosts").decode()
+    assert suite in host.get("/etc/os-release").decode()
+    for absent in ("/usr/sbin/policy-rc.d", "/usr/bin/python3", "/etc/apt/apt.conf.d/99mmdebstrap"):
+        assert not host.exists(absent)
+    assert host.exists("/etc/services")
+    addresses = host.run("ip -o addr show dev eth0").stdout
+    assert f"inet {host.address}/20" in addresses
+    assert f"inet6 {host.address6}/64" in addresses
+
+
+def test_packages_can_be_installed_in_a_host(fresh_host: FreshHost, suite: str) -> None:
+    host = fresh_host(suite)
+    host.run("apt-get update", timeout=120)
+    host.run("apt-get install -y --no-install-recommends python3-venv", timeout=300)
+    host.run("python3 -m venv /opt/v && /opt/v/bin/pip install -q tomli-w==1.2.0", timeout=120)
+    assert host.run("/opt/v/bin/python -c 'import tomli_w'").ok
+
+
+def test_a_host_can_do_what_the_program_needs(fresh_host: FreshHost, suite: str) -> None:
+    host = fresh_host(suite)
+    host.run(NAMESPACE)
+    unit = ["systemd-run", "--wait", "--pipe", "-pPrivateTmp=yes", "-pProtectSystem=strict"]
+    assert host.run([*unit, "sh", "-c", "touch /tmp/x && ! touch /etc/x"]).ok
+    assert not host.exists("/tmp/x")
+    assert host.run(["hostnamectl", "set-hostname", "other"]).ok
+    assert host.get("/etc/hostname") == b"other\n"
+
+
+def test_nobody_in_a_host_sets_the_build_machines_clock(fresh_host: FreshHost) -> None:
+    host = fresh_host()
+    assert not host.run("date -s 2020-01-01", check=False).ok
+    assert not host.run("systemd-run --wait --pipe date -s 2020-01-01", check=False).ok
+
+
+def test_files_go_in_and_out(fresh_host: FreshHost) -> None:
+    host = fresh_host()
+    host.put(b"a\x00b\xff", "/run/deep/down", mode=0o640, owner="root:mail")
+    assert host.get("/run/deep/down") == b"a\x00b\xff"
+    assert host.run(["stat", "-c%a %G", "/run/deep/down"]).stdout == "640 mail\n"
+    with pytest.raises(FileNotFoundError):
+        host.get("/run/nothing")
+    host.run(["ln", "-s", "/etc/passwd", "/root/link"])
+    host.stop()
+    assert not Path("/run/deep").exists()
+    assert host.get("/root/link").startswith(b"root:")
+
+
+def test_commands_fail_loudly_and_in_time(fresh_host: FreshHost) -> None:
+    host = fresh_host()
+    with pytest.raises(CommandFailed, match="status 3\nout\nwhy"):
+        host.run("echo out; echo why >&2; exit 3")
+    with pytest.raises(CommandFailed, match="in time"):
+        host.run("sleep 4321", timeout=0.5)
+    assert host.run(["pgrep", "-f", "sleep 432[1]"], check=False).stdout == ""
+    assert host.run("id -un", user="nobody").stdout == "nobody\n"
+    assert host.run("cat", input="in").stdout == "in"
+
+
+def test_a_host_survives_reboot_and_power_cut(fresh_host: FreshHost, suite: str) -> None:
+    host = fresh_host(suite)
+    host.put(b"kept", "/etc/kept")
+    host.reboot()
+    pid = host.pid
+    host.kill()
+    assert not alive(pid)
+    assert host.get("/etc/kept") == b"kept"
+    host.boot()
+    assert host.state() == "running"
+
+
+def test_hosts_forked_from_one_layer_are_alike_and_apart(fresh_host: FreshHost) -> None:
+    parent = fresh_host(hostname="mail", fqdn="mail.example.test")
+    parent.put(b"common", "/etc/common")
+    place = parent.address
+    layer = parent.fork()
+    first, second = fresh_host(layer), fresh_host(layer)
+    assert first.address == place != second.address
+    assert (first.hostname, first.fqdn) == ("mail", "mail.example.test")
+    first.run("mv /etc/systemd /etc/moved")
+    assert second.get("/etc/common") == b"common"
+    assert second.exists("/etc/systemd")
+    grandchild = fresh_host(first.fork())
+    assert grandchild.exists("/etc/moved/system")
+
+
+def test_services_of_two_hosts_do_not_share_a_group(fresh_host: FreshHost) -> None:
+    first, second = fresh_host(), fresh_host()
+    for host in (first, second):
+        host.run("systemd-run --unit=same sleep 1000")
+    first.run("systemctl stop same", timeout=5)
+    assert second.run("systemctl is-active same").stdout == "active\n"
+
+
+def test_a_tree_tells_what_changed(fresh_host: FreshHost) -> None:
+    host = fresh_host()
+    host.put(b"1", "/etc/changed")
+    host.put(b"1", "/etc/touched")
+    host.put(b"1", "/etc/removed")
+    before = host.tree(exclude=["/etc/.updated"])
+    host.run("echo 2 >/etc/changed; chmod 600 /etc/changed; touch /etc/touched; rm /etc/removed")
+    host.run("ln -s nowhere /etc/added")
+    after = host.tree(exclude=["/etc/.updated"])
+    assert tree.diff(before, after, times=False) == {
+        "/etc/added": "added",
+        "/etc/removed": "removed",
+        "/etc/changed": "changed: mode, content",
+    }
+    assert tree.diff(before, after)["/etc/touched"] == "changed: mtime_ns"
+
+
+CRASH = """
+import os, signal
+from lab import images
+from lab.host import Host
+host = Host(images.base("trixie"))
+print(host.pid, host.network.slot.number, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_crashed_run_left_is_removed_by_the_next(network: Network) -> None:
+    images.base("trixie")
+    env = os.environ | {"PYTHONPATH": str(Path(images.__file__).parents[1])}
+    crashed = subprocess.run(
+        [sys.executable, "-c", CRASH], capture_output=True, text=True, check=False, env=env
+    )
+    pid, number = crashed.stdout.split()
+    assert alive(pid)
+    again = "from lab.network import Network; Network().close()"
+    subprocess.run([sys.executable, "-c", again], check=True, env=env)
+    assert not alive(pid)
+    assert not Path(f"/sys/class/net/mwlab{number}").exists()
+    assert f"run/{number}/" not in Path("/proc/self/mountinfo").read_text()
+    assert not list(Path("/run/netns").glob(f"mw{number}h*"))

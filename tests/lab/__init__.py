@@ -1,0 +1,1 @@
+"""Real hosts for the tests: fresh Debian machines, and a small internet around them."""

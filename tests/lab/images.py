@@ -1,0 +1,68 @@
+"""Base systems and layers on them, each built once and kept until what it is made from changes."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from lab import shell, surroundings
+from lab.host import Host
+from lab.layers import Layer
+from lab.network import Network
+from lab.place import cache, locked, require
+
+SUITES = ("trixie", "bookworm")
+MINIMAL = (
+    "systemd,systemd-sysv,dbus,iproute2,netbase,ca-certificates,procps"  # and no Python on purpose
+)
+
+
+def base(suite: str) -> Layer:
+    """Give a minimal install of a Debian release as its installer would leave it."""
+    require()
+    key = hashlib.sha256(f"{suite} {MINIMAL} 1".encode()).hexdigest()[:12]
+    folder = cache() / "images" / f"{suite}-{key}"
+    with locked(cache() / "images" / f"{suite}.lock"):
+        if not folder.is_dir():
+            _bootstrap(suite, folder)
+    return Layer(suite, (folder / "upper",), suite)
+
+
+def _bootstrap(suite: str, folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        root = Path(scratch, "image", "upper")
+        root.mkdir(parents=True)
+        root.parent.chmod(0o755)
+        options = [f"--aptopt={line}" for line in surroundings.apt_options()]
+        argv = ["mmdebstrap", "--variant=minbase", f"--include={MINIMAL}", *options, suite]
+        packed = Path(scratch, "root.tar")
+        shell.run([*argv, str(packed)], timeout=900)
+        shell.run(["tar", "-C", str(root), "--xattrs", "--xattrs-include=*", "-xpf", str(packed)])
+        (root / "etc/apt/apt.conf.d/99mmdebstrap").unlink(missing_ok=True)
+        (root / "etc/resolv.conf").chmod(0o644)
+        (root / "etc/hostname").chmod(0o644)
+        root.parent.rename(folder)
+
+
+def layer(
+    parent: Layer,
+    name: str,
+    key: str,
+    build: Callable[[Host], None],
+    net: Network | None = None,
+) -> Layer:
+    """Give a layer that `build` made by working in a host; the same key gives the same layer."""
+    below = "\n".join(map(str, parent.folders))
+    digest = hashlib.sha256(f"{below}\n{key}".encode()).hexdigest()[:12]
+    folder = cache() / "images" / f"{name}-{digest}"
+    with locked(cache() / "images" / f"{name}-{digest}.lock"):
+        if not folder.is_dir():
+            store = folder.with_suffix(".building")
+            shutil.rmtree(store, ignore_errors=True)
+            with Host(parent, store=store, net=net) as host:
+                build(host)
+                host.fork()
+                (store / "console").unlink(missing_ok=True)
+                store.rename(folder)
+    return parent.above(folder / "upper", name)

@@ -1,0 +1,38 @@
+"""Root file systems as stacks of folders."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import shell
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a host calls itself and where it stands in the network."""
+
+    hostname: str
+    fqdn: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A root file system from which any number of hosts can be booted; it never changes."""
+
+    name: str
+    folders: tuple[Path, ...]
+    suite: str
+    identity: Identity | None = None
+
+    def mount(self, upper: Path, work: Path, at: Path) -> None:
+        """Mount a writable view of the layer."""
+        # redirect_dir lets a folder of a lower layer be renamed, as on any real disk.
+        options = (
+            f"lowerdir={':'.join(map(str, self.folders))},upperdir={upper},workdir={work},"
+            "redirect_dir=on,metacopy=off"
+        )
+        shell.run(["mount", "-t", "overlay", "mailwizard-lab", "-o", options, str(at)])
+
+    def above(self, upper: Path, name: str, identity: Identity | None = None) -> "Layer":
+        """Give the layer that has one more folder on top."""
+        return Layer(name, (upper, *self.folders), self.suite, identity)

@@ -1,0 +1,155 @@
+"""The lab's network: one bridge and one subnet for each process that runs hosts."""
+
+import atexit
+import ipaddress
+import itertools
+import threading
+from pathlib import Path
+
+from lab import shell
+from lab.place import Slot, others_running
+
+FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+FIRST_HOST = 257  # below are the gateway and the hosts of the small internet
+RULES = """
+table inet {bridge} {{
+    chain forward {{
+        type filter hook forward priority -10; policy accept;
+        iifname "{bridge}" ip daddr 198.18.0.0/15 oifname != "{bridge}" drop
+    }}
+    chain refuse {{
+        type filter hook prerouting priority -10; policy accept;
+        iifname "{bridge}" ip6 daddr 2000::/3 reject with icmpv6 no-route
+    }}
+    chain outside {{
+        type nat hook postrouting priority 100; policy accept;
+        ip saddr {net4} oifname != "{bridge}" masquerade
+    }}
+}}
+"""
+
+
+class Network:
+    """A bridge with a way out to package mirrors; closing removes all that hangs on it."""
+
+    def __init__(self) -> None:
+        self.slot = Slot.take()
+        number = self.slot.number
+        self.net4 = list(ipaddress.IPv4Network("198.18.0.0/15").subnets(new_prefix=20))[number]
+        self.net6 = ipaddress.IPv6Network(f"fd00:6d77:{number:x}::/64")
+        self.name_servers: list[str] = []
+        self._taken: set[int] = set()
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._open = True
+        self._forwarded = FORWARDING.read_text()
+        atexit.register(self.close)
+        self.folder = self.slot.folder
+        self._start()
+
+    def _start(self) -> None:
+        memory = self.folder / "memory"
+        memory.mkdir()
+        shell.run(
+            ["mount", "-t", "tmpfs", "-o", "size=60%,mode=755", "mailwizard-lab", str(memory)]
+        )
+        bridge = self.slot.bridge
+        shell.run(["ip", "link", "add", bridge, "type", "bridge"])
+        accept_dad = Path("/proc/sys/net/ipv6/conf", bridge, "accept_dad")
+        accept_dad.write_text("0")
+        shell.run(["ip", "link", "set", bridge, "up"])
+        self.add_address(1)
+        FORWARDING.write_text("1")
+        shell.run(["nft", "-f", "-"], stdin=RULES.format(bridge=bridge, net4=self.net4))
+
+    def add_address(self, offset: int) -> tuple[str, str]:
+        """Give the build machine itself one more address in the lab, for a scripted peer."""
+        addresses = self.address(offset), self.address6(offset)
+        for address, length in zip(addresses, (self.net4.prefixlen, 64), strict=True):
+            argv = ["ip", "addr", "add", f"{address}/{length}", "dev", self.slot.bridge]
+            shell.run([*argv, *(["nodad"] if ":" in address else [])])
+        return addresses
+
+    def address(self, offset: int) -> str:
+        """Give the IPv4 address of a place in the subnet."""
+        return str(self.net4[offset])
+
+    def address6(self, offset: int) -> str:
+        """Give the IPv6 address of a place in the subnet."""
+        return str(self.net6[offset])
+
+    @property
+    def gateway(self) -> str:
+        """Give the build machine's address in the lab."""
+        return self.address(1)
+
+    def take(self, wanted: int | None = None) -> int:
+        """Reserve a place in the subnet, the wanted one when it is free."""
+        with self._lock:
+            if wanted is not None and wanted not in self._taken:
+                self._taken.add(wanted)
+                return wanted
+            free = (n for n in range(FIRST_HOST, 4000) if n not in self._taken)
+            offset = next(free)
+            self._taken.add(offset)
+            return offset
+
+    def give_back(self, offset: int) -> None:
+        """Free a place in the subnet."""
+        with self._lock:
+            self._taken.discard(offset)
+
+    def next_name(self) -> str:
+        """Give a name for a machine, its namespace and its interface that is not used twice."""
+        return f"{self.slot.prefix}{next(self._numbers)}"
+
+    def plug(self, name: str, offsets: list[int]) -> None:
+        """Make a namespace whose eth0 hangs on the bridge and has its addresses from the start."""
+        gateways = self.gateway, self.address6(1)
+        shell.run(["ip", "netns", "add", name])
+        settings = "net.ipv6.conf.all.accept_dad net.ipv6.conf.default.accept_dad"
+        settings += " net.ipv6.conf.all.accept_ra net.ipv6.conf.default.accept_ra"
+        shell.run(
+            ["nsenter", f"--net=/run/netns/{name}", "sysctl", "-q"]
+            + [f"{setting}=0" for setting in settings.split()]
+        )
+        veth = ["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name]
+        shell.run(veth)
+        shell.run(["ip", "link", "set", name, "master", self.slot.bridge, "up"])
+        lines = ["link set lo up", "link set eth0 up"]
+        for offset in offsets:
+            lines.append(f"addr add {self.address(offset)}/{self.net4.prefixlen} dev eth0")
+            lines.append(f"addr add {self.address6(offset)}/64 dev eth0 nodad")
+        lines += [f"route add default via {gateway}" for gateway in gateways]
+        shell.run(["ip", "-n", name, "-batch", "-"], stdin="\n".join(lines) + "\n")
+
+    def unplug(self, name: str) -> None:
+        """Remove a namespace and its interface."""
+        shell.run(["ip", "link", "del", name], check=False)
+        shell.run(["ip", "netns", "del", name], check=False)
+
+    def close(self) -> None:
+        """Remove everything that belongs to this network, hosts included."""
+        if not self._open:
+            return
+        self._open = False
+        self.slot.sweep()
+        if not others_running(self.slot):
+            FORWARDING.write_text(self._forwarded)
+        self.slot.release()
+
+    def __enter__(self) -> "Network":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_shared: list[Network] = []
+
+
+def shared() -> Network:
+    """Give this process's network, opened at first use and closed at its end."""
+    if not _shared or not _shared[0]._open:
+        _shared[:] = [Network()]
+    return _shared[0]

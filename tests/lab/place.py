@@ -1,0 +1,123 @@
+"""Where the lab keeps things on the build machine, and whose they are."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab import cgroups, shell
+from lab.errors import LabError
+
+SLOTS = 32
+NEEDED = ("systemd-nspawn", "mmdebstrap", "nft", "ip", "nsenter", "setpriv", "mount")
+
+
+def cache() -> Path:
+    """Give the folder for base systems, layers and running hosts."""
+    return Path(os.environ.get("MAILWIZARD_LAB", "/var/tmp/mailwizard-lab"))
+
+
+def require() -> None:
+    """Say in one message all that keeps the lab from working on this machine."""
+    missing = [name for name in NEEDED if shutil.which(name) is None]
+    problems = [f"not installed: {', '.join(missing)}"] if missing else []
+    if os.geteuid() != 0:
+        problems.append("not root")
+    if problems:
+        hint = "tests/run as root on a Debian machine installs what is needed"
+        raise LabError(f"the lab cannot run here: {'; '.join(problems)} ({hint})")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock that other processes and a crash both respect."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+class Slot:
+    """One of the numbered places for a process that runs hosts, its own for as long as it lives."""
+
+    def __init__(self, number: int, lock: int) -> None:
+        self.number = number
+        self._lock = lock
+        self.folder = cache() / "run" / str(number)
+
+    @classmethod
+    def take(cls) -> "Slot":
+        """Take the first free place, after removing what dead processes left in free ones."""
+        require()
+        free = [slot for number in range(SLOTS) if (slot := cls._try(number))]
+        if not free:
+            raise LabError(f"all {SLOTS} places of the lab are in use")
+        for slot in free:
+            slot.sweep()
+        for slot in free[1:]:
+            slot.release()
+        free[0].folder.mkdir(parents=True)
+        return free[0]
+
+    @classmethod
+    def _try(cls, number: int) -> "Slot | None":
+        path = cache() / "run" / f"{number}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        return cls(number, lock)
+
+    @property
+    def prefix(self) -> str:
+        """Give what the names of this slot's machines, interfaces and namespaces begin with."""
+        return f"mw{self.number}h"
+
+    @property
+    def bridge(self) -> str:
+        """Name the bridge, which is also the name of the nft table."""
+        return f"mwlab{self.number}"
+
+    def release(self) -> None:
+        """Give the place back."""
+        os.close(self._lock)
+
+    def sweep(self) -> None:
+        """Remove machines, mounts, namespaces, the bridge and the files of this place."""
+        for group in cgroups.named(self.prefix):
+            cgroups.remove(group)
+        unmount_below(self.folder)
+        netns = Path("/run/netns")
+        for entry in netns.iterdir() if netns.is_dir() else ():
+            if entry.name.startswith(self.prefix):
+                shell.run(["ip", "netns", "del", entry.name], check=False)
+        if Path("/sys/class/net", self.bridge).exists():
+            shell.run(["ip", "link", "del", self.bridge], check=False)
+            shell.run(["nft", "delete", "table", "inet", self.bridge], check=False)
+        for left in Path("/run/systemd/nspawn/propagate").glob(f"{self.prefix}*"):
+            left.rmdir()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def unmount_below(folder: Path) -> None:
+    """Unmount all that is mounted in a folder, the deepest first."""
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for point in sorted((p for p in points if Path(p).is_relative_to(folder)), reverse=True):
+        shell.run(["umount", "--lazy", point], check=False)
+
+
+def others_running(mine: Slot) -> bool:
+    """Tell whether another process uses the lab now."""
+    for number in range(SLOTS):
+        if number == mine.number or not (cache() / "run" / f"{number}.lock").exists():
+            continue
+        slot = Slot._try(number)
+        if slot is None:
+            return True
+        slot.release()
+    return False
