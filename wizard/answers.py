@@ -12,7 +12,7 @@ from typing import Any
 
 from mailwizard.answerfile import as_line, dump, example
 from mailwizard.errors import BadAnswer, BadUsage
-from mailwizard.fields import Bool, nearest, quoted
+from mailwizard.fields import Bool, Listing, Table, nearest, quoted
 from mailwizard.model import Context, Host, Kind, Look, Question, Step
 from mailwizard.secret import read_secret
 
@@ -260,7 +260,8 @@ def _settled(kind: Kind, value: Any) -> Any:
 
 
 def _checked(kind: Kind, value: Any, optional: bool) -> Any:
-    if optional and (value is None or value == ""):
+    # "" says "none"; a list or a table has a way of its own to be empty.
+    if optional and (value is None or (value == "" and not isinstance(kind, Listing | Table))):
         return None
     return kind.check(value)
 

@@ -218,7 +218,8 @@ def entries(text: str) -> Iterator[tuple[str, str]]:
     for line in filter(str.strip, re.split(r"[;\n]", text)):
         found = list(_ENTRY.finditer(line))
         if not found or line[: found[0].start()].strip():
-            raise ValueError(f"{quoted(line.strip())} has no name; 'name = value' is right")
+            # Not repeated: it may be a secret that was typed where a record belongs.
+            raise ValueError("what was typed has no name; 'name = value' is right")
         ends = [match.start() for match in found[1:]] + [len(line)]
         for match, end in zip(found, ends, strict=True):
             yield match[1], line[match.end() : end].strip(" \t,")

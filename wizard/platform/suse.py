@@ -64,7 +64,7 @@ _UNITS = {
 _PATHS = {
     "hostname": "/etc/hostname",
     "hosts": "/etc/hosts",
-    "mailname": "",
+    "mailname": "/etc/mailname",
     "postfix": "/etc/postfix",
     "main.cf": "/etc/postfix/main.cf",
     "master.cf": "/etc/postfix/master.cf",
