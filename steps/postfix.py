@@ -85,7 +85,8 @@ def plan(context: Context) -> Iterator[Change]:
         "postfix/mailname": ("string", context["domains"][0]),
     }
     yield DebconfSettings("postfix", answers)
-    yield FileContent(context.platform.path("mailname"), context["domains"][0] + "\n")
+    if mailname := context.platform.path("mailname"):
+        yield FileContent(mailname, context["domains"][0] + "\n")
     yield PostfixParameters(parameters(context))
     yield MasterCfParameters({"smtp/inet/smtpd_sasl_auth_enable": "no"})
     # a reload does not bind other interfaces (postconf(5), inet_interfaces)

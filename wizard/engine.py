@@ -22,10 +22,11 @@ from mailwizard.events import (
 )
 from mailwizard.host import LocalHost
 from mailwizard.journal import Entry, Journal
-from mailwizard.model import Change, Context, Outcome, Probe, Step, worst
+from mailwizard.model import Change, Context, Outcome, Probe, SecretRef, Step, worst
 from mailwizard.planning import Pending
 from mailwizard.probing import ask_all
 from mailwizard.stages import State, StepPlan, StepStatus
+from mailwizard.subjects import path_of
 from mailwizard.undoing import undo
 
 
@@ -52,18 +53,25 @@ class Engine:
         """The steps that are switched on, in order."""
         return [step for step in self.steps if self.enabled(step.id)]
 
+    def recover(self) -> None:
+        """After a run that was killed: nothing half-written is left beside our files."""
+        for entry in self.journal.entries():
+            for path in filter(None, map(path_of, entry.subjects)):
+                self.host.sweep(path)
+
     # answers -------------------------------------------------------------------------------
 
     def set_answer(self, step_id: str, key: str, value: Any) -> None:
         """Check and keep one answer, at once on disk; raises BadAnswer."""
         self.answers = self.answers.with_value(step_id, key, value)
-        self._remember()
+        self.remember()
 
     def set_enabled(self, step_id: str, on: bool) -> None:
         self.answers = self.answers.with_value(step_id, "enabled", on)
-        self._remember()
+        self.remember()
 
-    def _remember(self) -> None:
+    def remember(self) -> None:
+        """Keep the answers as given, at once on disk, for a later resume, check or export."""
         self._resolved = None
         self.answers.save(self.host, f"{self.host.state_dir}/answers.toml")
 
@@ -150,6 +158,10 @@ class Engine:
         except WizardError as failed:
             yield from self._failed(step_id, failed)
 
+    def added_packages(self) -> tuple[str, ...]:
+        """Packages that are here because of us."""
+        return transaction.added(self.host, self.journal)
+
     def keep(self, step_id: str, titles: Iterable[str]) -> None:
         """The administrator's edits stand: these changes are not due while they last."""
         for item in planning.pending(self.journal, self.context(step_id), self.step(step_id)):
@@ -165,7 +177,7 @@ class Engine:
         outcomes: dict[str, Outcome] = {}
         probes = self.probes(step_id, with_critical=True)
         critical = {probe.id for probe in probes if probe.critical}
-        for event in ask_all(self.host, step_id, probes):
+        for event in ask_all(self.host, [(step_id, probe) for probe in probes]):
             if isinstance(event, ProbeDone):
                 outcomes[event.id] = event.result.outcome
             yield event
@@ -206,7 +218,22 @@ class Engine:
 
         return report(self.host, error)
 
+    def keep_secret(self, step_id: str, key: str, typed: str) -> None:
+        """Put a typed secret into a 0600 file of its own and let the answer point to it."""
+        path = f"{self.host.state_dir}/secrets/{step_id}.{key}"
+        self.host.make_dir(f"{self.host.state_dir}/secrets", 0o700)
+        self.host.write(path, f"{typed}\n".encode(), mode=0o600)
+        self.set_answer(step_id, key, SecretRef(file=path))
+
+    def save_text(self, name: str, text: str) -> str:
+        """Write a copied text to a 0600 file in the state folder; its path."""
+        path = f"{self.host.state_dir}/copied/{name}"
+        self.host.make_dir(f"{self.host.state_dir}/copied", 0o700)
+        self.host.write(path, text.encode(), mode=0o600)
+        return path
+
     def shell(self) -> None:
+        """The administrator's shell on this terminal, until it ends."""
         self.host.shell()
 
     def _make(self, step_id: str, item: Pending) -> Iterator[Event]:

@@ -210,6 +210,11 @@ class LocalHost(LocalLook):
             raise CommandFailed(done.argv, done.code, lines(done.out + done.err)[-TAIL:])
         return done
 
+    def is_running(self, unit: str) -> bool:
+        """True while the unit's command has not ended."""
+        state = self.ask(["systemctl", "is-active", f"{unit}.service"]).out.strip()
+        return state in ("active", "activating", "deactivating")
+
     def start_detached(
         self,
         unit: str,
@@ -221,7 +226,7 @@ class LocalHost(LocalLook):
     ) -> TransientUnit:
         log = f"{self.state_dir}/log/{unit}.log"
         self.make_dir(os.path.dirname(log), 0o700)
-        if self.ask(["systemctl", "is-active", unit]).out.strip() in ("active", "activating"):
+        if self.is_running(unit):
             return TransientUnit(unit, log, process=None)
         Path(log).touch(mode=0o600)
         options = [f"--setenv={name}={value}" for name, value in {**QUIET, **(env or {})}.items()]

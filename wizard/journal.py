@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,6 +71,8 @@ class Journal:
         self.path = path
         self.read_only = read_only
         self.notices: list[str] = []
+        # a package transaction may run beside the questions, on a thread of its own
+        self._turn = threading.Lock()
         fresh = not os.path.exists(path)
         if not fresh and not _sound(path):
             self._fall_back()
@@ -180,7 +183,7 @@ class Journal:
 
     def _write(self, statement: str, *values: Any) -> int:
         """The one place where the journal is written: a change and its seal, in one commit."""
-        with self._db:
+        with self._turn, self._db:
             cursor = self._db.execute(statement, values)
             seal = _seal(self._db)
             self._db.execute("INSERT OR REPLACE INTO meta VALUES('seal', ?)", (seal,))

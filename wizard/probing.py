@@ -13,20 +13,21 @@ from mailwizard.model import Host, Outcome, Probe, Result
 GRACE = 1.0
 
 
-def ask_all(host: Host, step: str, probes: Sequence[Probe]) -> Iterator[Event]:
-    """ProbeStarted for each, then ProbeDone in the order of the answers."""
-    for probe in probes:
+def ask_all(host: Host, probes: Sequence[tuple[str, Probe]]) -> Iterator[Event]:
+    """For (step, probe): ProbeStarted for each, then ProbeDone in the order of the answers."""
+    for step, probe in probes:
         yield ProbeStarted(step, probe.id, probe.title, probe.by_hand)
     # daemon-like: a probe that ignores its deadline must not hold up the end of the run
     pool = ThreadPoolExecutor(max_workers=max(1, len(probes)))
     begun = time.monotonic()
-    waiting = {pool.submit(_ask, host, probe): probe for probe in probes}
+    waiting = {pool.submit(_ask, host, probe): (step, probe) for step, probe in probes}
     while waiting:
-        limit = min(begun + probe.deadline + GRACE for probe in waiting.values())
+        limit = min(begun + probe.deadline + GRACE for _, probe in waiting.values())
         done, _ = wait(waiting, max(0.0, limit - time.monotonic()), FIRST_COMPLETED)
-        late = {f for f, p in waiting.items() if time.monotonic() > begun + p.deadline + GRACE}
+        now = time.monotonic()
+        late = {f for f, (_, p) in waiting.items() if now > begun + p.deadline + GRACE}
         for future in done or late:
-            probe = waiting.pop(future)
+            step, probe = waiting.pop(future)
             result, seconds = _heard(future, probe, time.monotonic() - begun)
             yield ProbeDone(step, probe.id, probe.title, probe.by_hand, result, seconds)
     pool.shutdown(wait=False, cancel_futures=True)

@@ -363,6 +363,15 @@ _KINDS: dict[str, Callable[[str], Subject]] = {
 }
 
 
+def path_of(subject: Subject) -> str:
+    """The file a subject lives in; empty for one that is no file."""
+    if subject.kind in ("file", "generated"):
+        return subject.name
+    if subject.kind in ("lines", "main.cf", "master.cf"):
+        return str(json.loads(subject.name)[0])
+    return ""
+
+
 def load(kind: str, name: str) -> Subject:
     """A subject as the journal wrote it down."""
     return _KINDS[kind](name)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from pathlib import Path
 
 from mailwizard.errors import HostRefused
+from mailwizard.model import Platform
 from mailwizard.platform import debian, el, suse
 from mailwizard.platform.base import Distribution, Preseed
 
 __all__ = ["KNOWN", "Distribution", "Preseed", "detect", "supported"]
 
+REMOVE = {
+    "debian": ("apt-get", "purge"),
+    "suse": ("zypper", "remove"),
+    "el": ("dnf", "remove"),
+}
 KNOWN: tuple[Distribution, ...] = (*debian.ALL, *suse.ALL, *el.ALL)
 
 
@@ -52,3 +60,22 @@ def _unquoted(value: str) -> str:
         return " ".join(shlex.split(value))
     except ValueError:
         return value
+
+
+def here() -> Distribution:
+    """The distribution of this host; raises HostRefused."""
+    for path in ("/etc/os-release", "/usr/lib/os-release"):
+        if Path(path).exists():
+            return detect(Path(path).read_text(encoding="utf-8", errors="replace"))
+    return detect("")
+
+
+def machine_id() -> str:
+    """What tells this installation from every other (machine-id(5)); empty when it has none."""
+    path = Path("/etc/machine-id")
+    return path.read_text(encoding="ascii").strip() if path.exists() else ""
+
+
+def removal_command(platform: Platform, names: Sequence[str]) -> str:
+    """The command that removes these packages and their configuration."""
+    return shlex.join([*REMOVE[platform.family], *names])

@@ -1,0 +1,104 @@
+"""The command line: reads it, finds the host, runs one command, answers with its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.resources import files
+from types import FrameType
+from typing import NoReturn
+
+from mailwizard import __version__
+from mailwizard.errors import BadUsage, Stopped, WizardError
+
+STATE = "/var/lib/mailwizard"
+USAGE_HINT = "`mailwizard --help` lists the commands."
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is an error of ours: one sentence, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadUsage(message, hint=USAGE_HINT)
+
+
+class Help(argparse.Action):
+    """The same text that the launcher shows before there is a program."""
+
+    def __call__(self, *_args: object, **_kwargs: object) -> None:
+        print(files("mailwizard").joinpath("usage.txt").read_text(), end="")
+        raise SystemExit(0)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option of the design's section 3."""
+    top = Parser(prog="mailwizard", add_help=False, allow_abbrev=False)
+    common = Parser(add_help=False, allow_abbrev=False)
+    for each in (top, common):
+        kept = {} if each is top else {"default": argparse.SUPPRESS}
+        each.add_argument("-h", "--help", action=Help, nargs=0)
+        each.add_argument("--state", metavar="DIR", **({"default": STATE} | kept))
+        each.add_argument("--yes", action="store_true", **kept)
+    top.add_argument("--version", action="version", version=f"mailwizard {__version__}")
+    top.add_argument("--plain", action="store_true")
+    top.add_argument("--unproven", action="store_true")
+    commands = top.add_subparsers(dest="command", parser_class=Parser)
+
+    def command(name: str, *, json: bool = False, answers: bool = False) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, parents=[common], add_help=False, allow_abbrev=False)
+        if json:
+            made.add_argument("--json", action="store_true")
+        if answers:
+            made.add_argument("-a", "--answers", metavar="FILE", required=True)
+        return made
+
+    command("plan", json=True, answers=True).add_argument("steps", nargs="*", metavar="STEP")
+    apply = command("apply", json=True, answers=True)
+    apply.add_argument("steps", nargs="*", metavar="STEP")
+    apply.add_argument("--unproven", action="store_true", default=argparse.SUPPRESS)
+    command("check", json=True).add_argument("steps", nargs="*", metavar="STEP")
+    command("status", json=True)
+    undo = command("undo")
+    undo.add_argument("steps", nargs="*", metavar="STEP")
+    undo.add_argument("--all", action="store_true")
+    command("dns", json=True).add_argument("--zone", action="store_true")
+    export = command("export")
+    export.add_argument("--format", choices=["sh", "answers"], required=True)
+    export.add_argument("-o", "--output", metavar="FILE")
+    command("answers")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; every expected error is two lines on stderr and its exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except WizardError as error:
+        print(f"mailwizard: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(error.hint, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\nmailwizard: stopped; run it again to go on.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # whoever read our output has gone; say nothing more, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def _run(argv: list[str]) -> int:
+    options = parser().parse_args(argv)
+    # the command's own code is loaded only now: --help and errors of usage are instant
+    from mailwizard import commands
+
+    return commands.run(options)

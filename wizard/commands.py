@@ -1,0 +1,260 @@
+"""What each command does: opens the host and the journal as far as it must, and says the result."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+
+from mailwizard import platform, show, unattended
+from mailwizard.answers import Answers, example
+from mailwizard.engine import Engine
+from mailwizard.errors import BadUsage, HostRefused
+from mailwizard.events import Event, Finished, Output, ProbeDone
+from mailwizard.host import LocalHost
+from mailwizard.journal import Journal
+from mailwizard.lock import held
+from mailwizard.model import Outcome, Platform, worst
+from mailwizard.probing import ask_all
+from mailwizard.steps import STEPS
+
+
+def run(options: argparse.Namespace) -> int:
+    """One command, its exit code."""
+    name = options.command or "wizard"
+    return COMMANDS[name](options)
+
+
+def wizard(options: argparse.Namespace) -> int:
+    """The walk, full screen or line by line."""
+    from mailwizard.terminal import problem_here
+
+    if not sys.stdin.isatty():
+        hint = "Without one: mailwizard apply -a ANSWERS --yes. `mailwizard answers` prints a start."
+        raise BadUsage("there is no terminal to ask questions on", hint=hint)
+    if not options.plain and (problem := problem_here()):
+        raise BadUsage(problem)
+    with _changing(options) as engine:
+        if options.plain:
+            from mailwizard.plain import run_plain
+
+            return run_plain(engine, assume_yes=options.yes)
+        from mailwizard.tui import run_tui
+
+        return run_tui(engine)
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Every change that would be made; 10 when there are any."""
+    engine = _looking(options, Answers.load(options.answers, STEPS))
+    plans = [engine.plan(step_id) for step_id in _chosen(engine, options.steps)]
+    missing = engine.missing_packages([plan.step.id for plan in plans])
+    if options.json:
+        print(json.dumps(show.plan_json(plans, missing), indent=1))
+    else:
+        colour = show.colour_wanted(sys.stdout)
+        if missing:
+            print(f"Packages to install: {', '.join(missing)}\n")
+        for one in plans:
+            _print(show.plan_lines(one, colour=colour, width=None))
+    return 10 if missing or any(one.pending for one in plans) else 0
+
+
+def apply(options: argparse.Namespace) -> int:
+    """plan, apply, probe, unattended."""
+    answers = Answers.load(options.answers, STEPS)
+    with _changing(options, answers) as engine:
+        steps = _chosen(engine, options.steps)
+        engine.resolved()
+        if not options.yes:
+            _confirm(f"Set up {', '.join(steps)} on this host?")
+        engine.remember()
+        return _say(unattended.run(engine, steps), as_json=options.json)
+
+
+def check(options: argparse.Namespace) -> int:
+    """Probes only, all at once."""
+    _need_root("check")
+    engine = _looking(options)
+    steps = _chosen(engine, options.steps)
+    probes = [(step_id, probe) for step_id in steps for probe in engine.probes(step_id)]
+    events = ask_all(engine.host, probes)
+    done = [event for event in events if isinstance(event, ProbeDone)]
+    outcome = worst(event.result.outcome for event in done)
+    if options.json:
+        print(json.dumps(show.checks_json(done, outcome), indent=1))
+    else:
+        _print(show.checks_table(done, colour=show.colour_wanted(sys.stdout)))
+    return 1 if outcome is Outcome.FAIL else 0
+
+
+def status(options: argparse.Namespace) -> int:
+    """Where each step stands."""
+    engine = _looking(options)
+    states = engine.states()
+    if options.json:
+        rows = [{"id": s.id, "state": s.state, "since": s.since} for s in states]
+        print(json.dumps({"steps": rows}, indent=1))
+    else:
+        _print(show.status_lines(states, colour=show.colour_wanted(sys.stdout)))
+    return 0
+
+
+def undo(options: argparse.Namespace) -> int:
+    """What the steps changed, as it was before."""
+    if bool(options.steps) == bool(options.all):
+        raise BadUsage("name the steps to undo, or --all", hint="For example: mailwizard undo aliases")
+    with _changing(options) as engine:
+        named = [step.id for step in STEPS] if options.all else _known(options.steps)
+        steps = [*named, *engine.dependents(named)]
+        if len(steps) > len(named):
+            print(f"Built on these, and undone with them: {', '.join(steps[len(named):])}")
+        if not options.yes:
+            _confirm(f"Undo {', '.join(steps)}?")
+        code = _say(engine.undo(steps), as_json=False)
+        if options.all and (added := engine.added_packages()):
+            print(f"{len(added)} packages that were installed are still there. To remove them:")
+            print(f"  {platform.removal_command(engine.host.platform, added)}")
+        return code
+
+
+def dns(options: argparse.Namespace) -> int:
+    """Each record the domain needs beside what the resolvers answer."""
+    from mailwizard import dnsdesk
+
+    engine = _looking(options)
+    return dnsdesk.run(engine, zone=options.zone, as_json=options.json)
+
+
+def export(options: argparse.Namespace) -> int:
+    """The replayable script, or the answer file."""
+    from mailwizard.export import answerfile, script
+
+    _need_root("export")
+    engine = _looking(options)
+    text = answerfile.text(engine) if options.format == "answers" else script.text(engine)
+    if options.output:
+        engine.host.write(os.path.abspath(options.output), text.encode(), mode=0o600)
+    else:
+        print(text, end="")
+    return 0
+
+
+def answers(_options: argparse.Namespace) -> int:
+    """A commented example answer file."""
+    print(example(STEPS), end="")
+    return 0
+
+
+COMMANDS = {
+    "wizard": wizard,
+    "plan": plan,
+    "apply": apply,
+    "check": check,
+    "status": status,
+    "undo": undo,
+    "dns": dns,
+    "export": export,
+    "answers": answers,
+}
+
+
+@contextlib.contextmanager
+def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iterator[Engine]:
+    """The engine over this host, locked, for a command that changes it."""
+    found = platform.here()
+    _need_root(options.command or "the wizard")
+    if not os.path.isdir("/run/systemd/system"):
+        raise HostRefused(
+            "this host does not run systemd",
+            hint="mailwizard starts daemons and long commands through systemd.",
+        )
+    _refuse_unproven(found, getattr(options, "unproven", False))
+    host = LocalHost(found, os.path.abspath(options.state))
+    host.make_dir(host.state_dir, 0o700)
+    with held(host.state_dir):
+        journal = Journal(f"{host.state_dir}/journal.db", platform.machine_id())
+        for notice in journal.notices:
+            print(f"mailwizard: {notice}", file=sys.stderr)
+        engine = Engine(STEPS, given or _remembered(host), host, journal)
+        engine.recover()
+        try:
+            yield engine
+        finally:
+            journal.close()
+
+
+def _looking(options: argparse.Namespace, given: Answers | None = None) -> Engine:
+    """The engine over this host for a command that only looks."""
+    host = LocalHost(platform.here(), os.path.abspath(options.state))
+    path = f"{host.state_dir}/journal.db"
+    if os.path.isdir(host.state_dir) and not os.access(host.state_dir, os.R_OK | os.X_OK):
+        if given is None:
+            raise HostRefused(f"{host.state_dir} can be read by root alone", hint="Use sudo.")
+        path = "/nonexistent/journal.db"
+    journal = Journal(path, platform.machine_id(), read_only=True)
+    return Engine(STEPS, given or _remembered(host), host, journal)
+
+
+def _remembered(host: LocalHost) -> Answers:
+    path = f"{host.state_dir}/answers.toml"
+    return Answers.load(path, STEPS) if os.path.exists(path) else Answers.empty(STEPS)
+
+
+def _refuse_unproven(found: Platform, accepted: bool) -> None:
+    if found.proven or accepted:
+        return
+    raise HostRefused(
+        f"{found.id} {found.version} is known to mailwizard, but no test host has proven it",
+        hint="Proven are Debian 13 and 12. To go on all the same: --unproven",
+    )
+
+
+def _need_root(what: str) -> None:
+    if os.geteuid() != 0:
+        raise HostRefused(f"{what} must run as root", hint="Run it again with sudo.")
+
+
+def _known(names: Sequence[str]) -> list[str]:
+    ids = [step.id for step in STEPS]
+    for name in names:
+        if name not in ids:
+            raise BadUsage(f"there is no step '{name}'", hint=f"Steps are: {', '.join(ids)}")
+    return [step_id for step_id in ids if step_id in names]
+
+
+def _chosen(engine: Engine, names: Sequence[str]) -> list[str]:
+    """The named steps in their order, or all that are switched on."""
+    return _known(names) or [step.id for step in engine.wanted()]
+
+
+def _confirm(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise BadUsage("nobody is there to confirm this", hint="Add --yes to go on without asking.")
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise BadUsage("not confirmed; nothing was changed")
+
+
+def _say(events: Iterator[Event], *, as_json: bool) -> int:
+    """Show each event as it comes; the exit code is that of Finished, or 1 after a problem."""
+    code, colour = 0, show.colour_wanted(sys.stdout)
+    for event in events:
+        if as_json:
+            print(json.dumps(event.as_json()), flush=True)
+        elif not isinstance(event, Output) or sys.stdout.isatty():
+            _print(show.event_line(event, colour=colour, previews=True))
+        if isinstance(event, Finished):
+            code = event.code
+        elif getattr(event, "problem", ""):
+            code = 1
+    return code
+
+
+def _print(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
+
+

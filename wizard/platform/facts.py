@@ -1,0 +1,81 @@
+"""What the host says of itself: its name, its addresses, its people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+
+from mailwizard.fields import HostName
+from mailwizard.model import Look
+
+PEOPLE_FROM, PEOPLE_TO = 1000, 59999
+# an address of the documentation range: the route to it is the route to the world, nothing is sent
+ELSEWHERE = {4: "192.0.2.1", 6: "2001:db8::1"}
+
+
+def full_name(look: Look) -> str | None:
+    """The host's full name, when it has one that can be used."""
+    try:
+        name: str = HostName().check(look.ask(["hostname", "-f"]).out.strip())
+    except ValueError:
+        return None
+    return name
+
+
+def primary_address(look: Look, version: int) -> str | None:
+    """The address this host shows to the world; for IPv6 only a global one."""
+    routed = _json(look, ["ip", "-j", f"-{version}", "route", "get", ELSEWHERE[version]])
+    found = [str(route.get("prefsrc", "")) for route in routed]
+    found += interface_addresses(look)
+    for text in found:
+        address = ip_address(text) if text else None
+        if address and address.version == version and not address.is_loopback:
+            if version == 4 or address.is_global:
+                return str(address)
+    return None
+
+
+def interface_addresses(look: Look) -> list[str]:
+    """Every address on the host's interfaces, but those of the link alone."""
+    links = _json(look, ["ip", "-j", "addr", "show", "scope", "global"])
+    return [str(a["local"]) for link in links for a in link.get("addr_info", []) if "local" in a]
+
+
+def own_addresses(look: Look, answered: Sequence[str]) -> tuple[str, ...]:
+    """The answered addresses that are on an interface; behind NAT the inner one instead."""
+    here = interface_addresses(look)
+    own = tuple(address for address in answered if address in here)
+    inner = primary_address(look, 4)
+    return own or ((inner,) if inner else ("127.0.1.1",))
+
+
+def logins(look: Look) -> list[str]:
+    """Every login of this host."""
+    return [fields[0] for fields in _accounts(look)]
+
+
+def people(look: Look) -> list[str]:
+    """Logins of persons, the oldest first."""
+    found = [
+        (int(fields[2]), fields[0])
+        for fields in _accounts(look)
+        if PEOPLE_FROM <= int(fields[2]) <= PEOPLE_TO
+        and not fields[6].endswith(("/nologin", "/false"))
+    ]
+    return [name for _, name in sorted(found)]
+
+
+def _accounts(look: Look) -> Iterator[list[str]]:
+    for line in look.ask(["getent", "passwd"]).out.splitlines():
+        fields = line.split(":")
+        if len(fields) == 7 and fields[2].isdigit():
+            yield fields
+
+
+def _json(look: Look, argv: Sequence[str]) -> list[dict[str, object]]:
+    try:
+        found = json.loads(look.ask(argv).out or "[]")
+    except ValueError:
+        return []
+    return found if isinstance(found, list) else []

@@ -1,0 +1,127 @@
+"""One package transaction for all steps of a run: no service is started by it, and it outlives us.
+
+The package manager's lock, held by somebody else, is a wait that names the holder (R4); a run that
+was cut short is repaired first (R5).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from mailwizard.errors import CommandFailed
+from mailwizard.events import ChangeDone, ChangeStarted, Event, Failed, Output, Waiting
+from mailwizard.host import LocalHost
+from mailwizard.journal import Journal
+from mailwizard.maincf import backdated
+from mailwizard.model import Look
+from mailwizard.platform import managers
+from mailwizard.subjects import InstalledPackages
+
+STEP, UNIT, TITLE = "packages", "mailwizard-packages", "install packages"
+TAIL = 25
+
+
+def wanted(look: Look, roles: Sequence[str]) -> tuple[str, ...]:
+    """The packages of these roles on this system."""
+    return tuple(dict.fromkeys(name for role in roles for name in look.platform.packages(role)))
+
+
+def missing(look: Look, roles: Sequence[str]) -> tuple[str, ...]:
+    """Those of them that are not installed."""
+    present = managers.installed(look)
+    return tuple(name for name in wanted(look, roles) if name not in present)
+
+
+def added(look: Look, journal: Journal) -> tuple[str, ...]:
+    """Packages that are on the host since our first transaction."""
+    entries = journal.entries(STEP)
+    if not entries:
+        return ()
+    before, after = entries[0].before[0]["installed"], (entries[-1].after or ({},))[0]
+    now = managers.installed(look)
+    return tuple(sorted((set(after.get("installed", now)) - set(before)) & now))
+
+
+def install(host: LocalHost, journal: Journal, roles: Sequence[str]) -> Iterator[Event]:
+    """Bring what is missing; ends with ChangeDone, or with Failed and the last lines of its log."""
+    begun = time.monotonic()
+    yield from _finish_running(host)
+    names = missing(host, roles)
+    manager = managers.manager_of(host.platform)
+    yield ChangeStarted(STEP, TITLE, " ".join(manager.install(names)), False)
+    if names:
+        yield from _wait_for_lock(host)
+        subject = InstalledPackages()
+        entry = journal.intend(STEP, TITLE, (subject,), [subject.capture(host)], "")
+        try:
+            yield from _transact(host, roles, names)
+        except CommandFailed as failed:
+            yield Failed(STEP, failed.message, "See the log, mend the cause, try again.", failed.tail)
+            return
+        journal.done(entry, [subject.capture(host)])
+    yield ChangeDone(STEP, TITLE, time.monotonic() - begun)
+
+
+def _finish_running(host: LocalHost) -> Iterator[Event]:
+    """A transaction that a killed run left at work goes on; its output is shown from now on."""
+    if host.is_running(UNIT):
+        yield Waiting(STEP, "a package run of ours is still at work")
+        yield from (Output(STEP, line) for line in host.start_detached(UNIT, ["true"]).lines())
+
+
+def _wait_for_lock(host: LocalHost) -> Iterator[Event]:
+    said, since = None, time.monotonic()
+    patience = 300.0
+    while (holder := managers.lock_holder(host)) and time.monotonic() - since < patience:
+        if holder != said:
+            pid, program = said = holder
+            yield Waiting(STEP, f"{program} (pid {pid}) is installing or removing packages")
+        time.sleep(0.5)
+
+
+def _transact(host: LocalHost, roles: Sequence[str], names: Sequence[str]) -> Iterator[Event]:
+    manager = managers.manager_of(host.platform)
+    broken = host.ask(manager.audit(), timeout=60)
+    if manager.broken(broken.out):
+        for argv in manager.repair():
+            yield from _detached(host, argv)
+    yield from _detached(host, manager.update())
+    _preseed(host, roles)
+    yield from _detached(host, manager.install(names), quiet_services=True)
+
+
+def _preseed(host: LocalHost, roles: Sequence[str]) -> None:
+    for role in roles:
+        seed = host.platform.preseed(role)
+        for path, text in seed.files.items():
+            if host.state(path).kind == "absent":
+                host.make_dir(path.rpartition("/")[0])
+                host.write(path, text.encode(), mtime_ns=backdated())
+        if seed.debconf:
+            host.run(["debconf-set-selections"], stdin="\n".join(seed.debconf) + "\n")
+
+
+def _detached(
+    host: LocalHost, argv: Sequence[str], *, quiet_services: bool = False
+) -> Iterator[Event]:
+    manager = managers.manager_of(host.platform)
+    before, after = _no_start(host) if quiet_services else ([], [])
+    run = host.start_detached(UNIT, argv, env=manager.environment, before=before, after=after)
+    tail: list[str] = []
+    for line in run.lines():
+        tail = [*tail[-TAIL:], line]
+        yield Output(STEP, line)
+    if run.code:
+        raise CommandFailed(tuple(argv), run.code, tuple(tail))
+
+
+def _no_start(host: LocalHost) -> tuple[list[str], list[str]]:
+    """The unit itself forbids starts and allows them again, however it ends."""
+    before, after = [], []
+    for path, (text, mode) in managers.manager_of(host.platform).no_start.items():
+        ours = f"{host.state_dir}/{path.rpartition('/')[2]}"
+        host.write(ours, text.encode(), mode=mode)
+        before.append(f"/bin/cp --no-clobber --preserve=mode {ours} {path}")
+        after.append(f'/bin/sh -c "cmp -s {ours} {path} && rm -f {path}"')
+    return before, after

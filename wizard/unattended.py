@@ -1,0 +1,42 @@
+"""plan, apply, probe, step by step, with nobody there; stops at the first gate that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mailwizard.engine import Engine
+from mailwizard.events import Event, Failed, Finished, Gate
+
+
+def run(engine: Engine, step_ids: Sequence[str]) -> Iterator[Event]:
+    """The whole run as events; the last one is Finished with the exit code."""
+    engine.resolved()
+    prepared = False
+    for step_id in step_ids:
+        if not prepared and engine.missing_packages([step_id]):
+            prepared = True
+            yield from (stopped := Watched(engine.prepare(step_ids)))
+            if stopped.failed:
+                yield Finished("", 1, "The packages could not be installed; nothing else was done.")
+                return
+        for events in (engine.apply(step_id), engine.probe(step_id)):
+            yield from (stopped := Watched(events))
+            if stopped.failed:
+                said = f"Stopped at {step_id}: the steps after it were not begun."
+                yield Finished(step_id, 1, said)
+                return
+    yield Finished("", 0, "Every step is applied and its checks hold.")
+
+
+class Watched:
+    """Passes events on, and knows afterwards whether one of them was a failure."""
+
+    def __init__(self, events: Iterator[Event]) -> None:
+        self._events = events
+        self.failed = False
+
+    def __iter__(self) -> Iterator[Event]:
+        for event in self._events:
+            closed = isinstance(event, Gate) and not event.open
+            self.failed = self.failed or closed or isinstance(event, Failed)
+            yield event
