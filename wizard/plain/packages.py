@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from queue import SimpleQueue
 
 from mailwizard.errors import WizardError
-from mailwizard.events import Event, Failed
+from mailwizard.events import Event, Failed, Output
 from mailwizard.plain.contract import Engine
 from mailwizard.plain.terminal import Leave, Terminal
+
+_SHOWN_OF_THE_PAST = 20
 
 
 class Packages:
@@ -43,7 +46,7 @@ class Packages:
         self._terminal.say("The packages are being installed; you can go on meanwhile.")
 
     def _ask(self, missing: Sequence[str]) -> None:
-        self._terminal.heading(f"{len(missing)} packages are to be installed")
+        self._terminal.heading(f"Packages to be installed: {len(missing)}")
         self._terminal.say(", ".join(missing))
         self._terminal.say("\nIt is done in the background. No service is started by it.")
         if self._terminal.choose("Install them?", ("Yes, install them", "No, stop here")):
@@ -55,7 +58,7 @@ class Packages:
             return True
         self._terminal.say("\nThe packages, before this step goes on:")
         well = True
-        while (event := self._events.get()) is not None:
+        for event in self._arriving():
             well = well and not isinstance(event, Failed)
             self._terminal.event(event)
         self._under_way = False
@@ -63,6 +66,18 @@ class Packages:
             raise self._crash
         self._terminal.say("Packages are in place." if well else "Packages are not in place.")
         return well
+
+    def _arriving(self) -> Iterator[Event]:
+        """Yield events to the end; of output long past only its end: serial lines are slow."""
+        past = [self._events.get() for _ in range(self._events.qsize())]
+        if len(past) > _SHOWN_OF_THE_PAST:
+            self._terminal.say(f"What came before is in {self._engine.log_path('packages')}")
+            older, past = past[:-_SHOWN_OF_THE_PAST], past[-_SHOWN_OF_THE_PAST:]
+            past = [event for event in older if not isinstance(event, Output)] + past
+        for event in chain(past, iter(self._events.get, None)):
+            if event is None:
+                return
+            yield event
 
     def _work(self, steps: Sequence[str]) -> None:
         try:

@@ -121,7 +121,9 @@ class Page:
             return self.repair()
         plan = self._engine.plan(self._step.id)
         self._show(plan)
-        self._settle_drift(plan)
+        if plan.drifted:
+            self._settle_drift(plan)
+            plan = self._engine.plan(self._step.id)
         if self._assume_yes:
             return self._apply() or self.repair()
         return self._menu(f"What shall be done with {self._step.id}?", self._decisions(plan))

@@ -43,6 +43,7 @@ def signals_halt() -> Iterator[None]:
     """Turn a hang-up and SIGTERM into `Halt`, once; by default either would kill the program."""
 
     def halt(number: int, _frame: FrameType | None) -> None:
+        # They come in pairs when a session ends; the second must not cut short the first.
         for each in _STOPPING:
             signal.signal(each, signal.SIG_IGN)
         raise Halt(number)
@@ -52,7 +53,8 @@ def signals_halt() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is halt:
+                signal.signal(number, handler)
 
 
 class Terminal:
@@ -102,7 +104,7 @@ class Terminal:
         raise Halt(signal.SIGHUP)
 
     def ask(self, prompt: str, *, secret: bool = False) -> str:
-        """Return what is typed, without spaces around it; a long prompt is printed folded, above."""
+        """Return what is typed, without spaces around it; a long prompt begins above."""
         room = self.width - 30
         *above, last = show.fold(prompt, room) if len(prompt) > room else [prompt]
         self.lines(above)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from mailwizard import show
-from mailwizard.errors import BadAnswer
+from mailwizard.errors import BadAnswer, WizardError
 from mailwizard.model import Step
 from mailwizard.plain.contract import Engine
 from mailwizard.plain.packages import Packages
@@ -27,11 +27,15 @@ is saved, and the next start goes on from there.
 """
 
 _LATER = """
-  Check everything at any time:   sudo mailwizard check
-  How far each step is:           sudo mailwizard status
-  Take back a step:               sudo mailwizard undo STEP
-  Keep it all as one script:      sudo mailwizard export --format sh -o setup.sh
-"""
+Check everything at any time:
+  sudo mailwizard check
+How far each step is:
+  sudo mailwizard status
+Take back a step:
+  sudo mailwizard undo STEP
+The same set-up as one script, or as an answer file:
+  sudo mailwizard export --format sh -o setup.sh
+  sudo mailwizard export --format answers -o answers.toml"""
 
 
 class Walk:
@@ -67,9 +71,7 @@ class Walk:
         """Look at what earlier runs left before offering to go on: no flag is trusted."""
         self._terminal.say("Some steps were set up before. They are checked again first.")
         begun = {status.id for status in self._engine.states() if status.state in _BEGUN}
-        failed = [
-            step for step in self._wanted() if step.id in begun and not self._page(step).check()
-        ]
+        failed = [each for each in self._wanted() if each.id in begun and not self._holds(each)]
         self._status()
         nearest = failed[0].id if failed else self._engine.next_step()
         go_on = f"Go on with {nearest}" if nearest else "Finish"
@@ -82,6 +84,13 @@ class Walk:
         )
         _, act = choices[self._terminal.choose("What next?", [text for text, _ in choices])]
         act()
+
+    def _holds(self, step: Step) -> bool:
+        try:
+            return self._page(step).check()
+        except WizardError as error:
+            self._terminal.problem(error)
+            return False
 
     def _stop(self) -> None:
         raise Leave
@@ -149,7 +158,7 @@ class Walk:
         self._status()
         if self._engine.next_step() is None:
             self._terminal.say("\nEvery step is verified by its checks.")
-        self._terminal.lines(show.paragraphs(_LATER, self._terminal.width))
+        self._terminal.lines(_LATER.splitlines())
         return self.exit_code()
 
     def _status(self) -> None:

@@ -1,0 +1,342 @@
+"""The line face, in a real terminal of its own, as a person drives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+ROOT = Path(__file__).parents[3]
+FAKE = Path(__file__).with_name("fake_engine.py")
+
+
+class Person:
+    """Somebody at a terminal, who reads until the next prompt and types a line."""
+
+    def __init__(self, memory: Path, term: str, *arguments: str) -> None:
+        self.memory = memory
+        self.term = term
+        self.log = StringIO()
+        environ = {
+            **os.environ,
+            "TERM": term,
+            "NO_COLOR": "1",
+            "PYTHONPATH": str(ROOT / ".package"),
+        }
+        environ.pop("SSH_CONNECTION", None)
+        self.child = pexpect.spawn(
+            sys.executable,
+            [str(FAKE), str(memory), *arguments],
+            env=environ,
+            encoding="utf-8",
+            timeout=15,
+            dimensions=(24, 80),
+        )
+        self.child.logfile_read = self.log
+        self.child.delaybeforesend = None
+
+    def sees(self, text: str) -> None:
+        self.child.expect_exact(text)
+
+    def types(self, text: str, after: str) -> None:
+        """Wait for the prompt, and answer it."""
+        self.sees(after)
+        self.sees(":")
+        self.child.send(text + "\r")
+
+    def picks(self, choice: str, question: str) -> None:
+        """Type the number of a choice."""
+        self.sees(question)
+        self.child.expect(rf"(\d+)\. {re.escape(choice)}")
+        number = self.child.match
+        assert isinstance(number, re.Match)
+        self.types(number[1], "Number [1-")
+
+    def begins(self) -> None:
+        """Go to the proposal of the first step with the defaults."""
+        self.types("", "Number, or Enter")
+        self.picks("Yes", "Install them?")
+        self.types("", "[mail.example.org]")
+        self.types("", "[none]")
+
+    def ends(self) -> int:
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return int(self.child.exitstatus if self.child.exitstatus is not None else -1)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        kept: dict[str, Any] = json.loads(self.memory.read_text())
+        return kept
+
+
+Start = Callable[..., Person]
+DO = "What shall be done with hostname?"
+APPLY = "Apply these changes"
+REPAIR = "hostname is not done. What next?"
+
+
+@pytest.fixture(params=["dumb", "xterm"])
+def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
+    people: list[Person] = []
+
+    def begin(*arguments: str) -> Person:
+        person = Person(tmp_path / "memory.json", request.param, *arguments)
+        people.append(person)
+        return person
+
+    yield begin
+    for person in people:
+        person.child.close(force=True)
+        if person.term == "dumb":  # what line editing redraws elsewhere is not lines
+            shown = person.log.getvalue()
+            assert "\x1b" not in shown
+            assert [line for line in shown.splitlines() if len(line) > 80] == []
+
+
+def test_the_whole_walk(start: Start) -> None:
+    person = start()
+    person.begins()
+    person.sees("+smtpd_relay_restrictions")
+    person.sees("systemctl restart postfix")
+    person.sees("(already so)")
+    person.picks(APPLY, DO)
+    person.sees("done  relay limits (0.2 s)")
+    person.sees("ok    SMTP-06  refuses to relay: 554 5.7.1")
+    person.sees("?     DNS-01")
+    person.sees("What to do:   Open port 53.")
+    person.sees("hostname: the gate is open")
+    person.sees("Every step is verified")
+    person.sees("mailwizard undo STEP")
+    assert person.ends() == 0
+    assert person.kept["answers"] == {"hostname.fqdn": "mail.example.org"} | {"hostname.port": None}
+    assert person.kept["calls"][-3:] == ["apply hostname []", "probe hostname", "gate hostname"]
+
+
+def test_a_wrong_answer_is_explained_and_asked_again(start: Start) -> None:
+    person = start()
+    person.types("9", "Number, or Enter")
+    person.sees("type a number from 1 to 2")
+    person.types("1", "Number, or Enter")
+    person.sees("cannot be left out")
+    person.types("", "Number, or Enter")
+    person.types("yes", "Number [1-2]")
+    person.sees("Type a number from 1 to 2.")
+    person.types("1", "Number [1-2]")
+    person.types("?", "[mail.example.org]")
+    person.sees("In an answer file: fqdn")
+    for wrong in ("no spaces allowed", "-dash", "refused.example.org", "-"):
+        person.types(wrong, "[mail.example.org]")
+        person.sees("Not accepted:")
+        person.sees("Right is:")
+    person.types("mx.example.org", "[mail.example.org]")
+    person.types("13", "[none]")
+    person.sees("13 brings bad luck")
+    person.types("25", "[13]")
+    person.picks("Stop here", DO)
+    person.sees("is saved")
+    assert person.ends() == 0
+    assert person.kept["answers"] == {"hostname.fqdn": "mx.example.org", "hostname.port": 25}
+
+
+def test_going_back_and_forth(start: Start) -> None:
+    person = start()
+    person.begins()
+    person.picks("Show the changes again", DO)
+    person.sees("relay limits")
+    person.types("3", "Number [1-")
+    person.types("", "[mail.example.org]")
+    person.types("<", "[none]")
+    person.types("<", "[mail.example.org]")
+    person.sees("This is the first step.")
+    person.sees("Step 1 of 1")
+    person.child.sendcontrol("c")
+    assert person.ends() == 130
+
+
+def test_a_failing_gate_then_everything_that_can_be_done_about_it(start: Start) -> None:
+    person = start("gate-fail", "dependents")
+    person.begins()
+    person.picks(APPLY, DO)
+    person.sees("FAIL  SMTP-06")
+    person.sees("It is:        250 2.1.5 Ok")
+    person.sees("It should be: 5xx")
+    person.sees("By hand:      swaks")
+    person.sees("the gate is closed")
+    person.picks("Show the dialogue", REPAIR)
+    person.picks("FAIL: SMTP-06", "The dialogue of which check?")
+    person.sees("> RCPT TO:<x@example.net>")
+    person.types("6", "Number [1-8]")
+    person.types("5", "Number [1-8]")
+    person.sees("build on it: relay")
+    person.picks("No, leave it", "Put back everything")
+    person.types("1", "Number [1-8]")
+    person.sees("the gate is open")
+    assert person.ends() == 0
+    assert "shell" in person.kept["calls"]
+    assert person.kept["calls"][-2:] == ["probe hostname", "gate hostname"]
+
+
+def test_undo_leads_back_to_the_questions(start: Start) -> None:
+    person = start("gate-fail")
+    person.begins()
+    person.picks(APPLY, DO)
+    person.picks("Undo this step", REPAIR)
+    person.picks("Yes", "Put back everything")
+    person.sees("relay limits: put back")
+    person.types("", "[mail.example.org]")
+    person.types("", "[none]")
+    person.picks(APPLY, DO)
+    assert person.ends() == 0
+    assert "undo hostname" in person.kept["calls"]
+
+
+def test_a_change_that_fails_names_its_log_and_can_be_tried_again(start: Start) -> None:
+    person = start("apply-fail")
+    person.begins()
+    person.picks(APPLY, DO)
+    person.sees("| fatal: x")
+    person.sees("Read it.")
+    person.sees("/var/lib/mailwizard/log/hostname.log")
+    person.picks("Try again", REPAIR)
+    assert person.ends() == 0
+
+
+def test_packages_that_do_not_come(start: Start) -> None:
+    person = start("packages-fail")
+    person.begins()
+    person.sees("E: no route")
+    person.sees("Look for DNS.")
+    person.picks("Try again", REPAIR)
+    person.sees("Packages are in place.")
+    assert person.ends() == 0
+
+
+@pytest.mark.parametrize(
+    ("choice", "call"),
+    [
+        ("Keep what is there", "apply hostname []"),
+        ("Replace it", "apply hostname ['relay limits']"),
+    ],
+)
+def test_edits_by_hand_are_the_persons_to_decide(start: Start, choice: str, call: str) -> None:
+    person = start("drift", "--yes")
+    person.types("", "Number, or Enter")
+    person.types("", "[mail.example.org]")
+    person.types("", "[none]")
+    person.sees("a: edited by hand")
+    person.picks(choice, "Whose version shall it be?")
+    assert person.ends() == 0
+    assert call in person.kept["calls"]
+    assert ("keep relay limits" in person.kept["calls"]) == choice.startswith("Keep")
+
+
+def test_a_secret_is_never_shown(start: Start) -> None:
+    person = start("--yes")
+    person.types("2", "Number, or Enter")
+    person.sees("on, optional")
+    person.types("", "Number, or Enter")
+    person.types("", "[mail.example.org]")
+    person.types("", "[none]")
+    person.types("hush-hush", "[none yet, not shown]")
+    assert person.ends() == 0
+    assert "hush-hush" not in person.log.getvalue() + person.memory.read_text()
+    assert "secret password" in person.kept["calls"]
+
+
+def test_the_next_start_checks_again_and_goes_on(start: Start) -> None:
+    first = start("gate-fail")
+    first.begins()
+    first.picks(APPLY, DO)
+    first.picks("Stop here", REPAIR)
+    assert first.ends() == 1
+    second = start("gate-fail")
+    second.sees("checked again first")
+    second.sees("FAIL  SMTP-06")
+    second.picks("Go on with hostname", "What next?")
+    second.types("", "[mail.example.org]")
+    second.types("", "[none]")
+    second.picks(APPLY, DO)
+    assert second.ends() == 0
+    third = start()
+    third.picks("Undo a step", "What next?")
+    third.picks("hostname", "Take back which step?")
+    third.picks("Yes", "Put back everything")
+    assert third.ends() == 0
+    assert third.kept["calls"][-1] == "undo hostname"
+
+
+@pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("\x04", 130)], ids=["Ctrl+C", "Ctrl+D"])
+def test_stopping_at_a_prompt_asks_nothing(start: Start, key: str, code: int) -> None:
+    person = start()
+    person.types("", "Number, or Enter")
+    person.picks("Yes", "Install them?")
+    person.types("mx.example.org", "[mail.example.org]")
+    person.sees("[none]")
+    person.sees(":")
+    person.child.send(key)
+    person.sees("is saved")
+    person.sees("sudo mailwizard --plain")
+    assert person.ends() == code
+    assert person.kept["answers"] == {"hostname.fqdn": "mx.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
+@pytest.mark.parametrize("busy", [False, True], ids=["at a prompt", "at work"])
+def test_a_signal_saves_and_says_so(start: Start, number: int, code: int, busy: bool) -> None:
+    person = start("slow")
+    person.begins()
+    person.sees(DO)
+    person.sees("Number [1-")
+    person.sees(":")
+    if busy:
+        person.child.send("1\r")
+        person.sees("do    relay limits")
+    person.child.kill(number)
+    person.sees("is saved")
+    assert person.ends() == code
+
+
+def test_a_terminal_that_goes_away(start: Start) -> None:
+    person = start()
+    person.begins()
+    person.sees(DO)
+    person.sees("Number [1-")
+    vars(person.child)["ptyproc"].delayafterclose = 1
+    person.child.close()
+    assert person.child.exitstatus == 129
+
+
+def test_a_defect_is_told_from_a_mistake(start: Start) -> None:
+    person = start("crash")
+    person.types("", "Number, or Enter")
+    person.picks("Yes", "Install them?")
+    person.sees("This is a defect in mailwizard")
+    person.sees("/var/lib/mailwizard/crash.txt")
+    assert person.ends() == 1
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, FAKE, tmp_path / "memory.json"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".package")},
+    )
+    assert done.returncode == 2
+    assert "apply -a" in done.stderr
