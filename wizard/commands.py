@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from mailwizard import platform, show, unattended
 from mailwizard.answers import Answers, example
 from mailwizard.engine import Engine
-from mailwizard.errors import BadUsage, HostRefused
+from mailwizard.errors import BadUsage, HostRefused, WizardError
 from mailwizard.events import Event, Finished, Output, ProbeDone
 from mailwizard.host import LocalHost
 from mailwizard.journal import Journal
@@ -183,6 +183,11 @@ def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iter
         engine.recover()
         try:
             yield engine
+        except Exception as error:
+            if isinstance(error, WizardError):
+                raise
+            hint = f"A report is in {engine.report_crash(error)}. Run mailwizard again to go on."
+            raise WizardError(f"mailwizard itself broke: {type(error).__name__}", hint=hint) from error
         finally:
             journal.close()
 

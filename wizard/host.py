@@ -35,6 +35,7 @@ QUIET = {
 }
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TAIL = 25
+DRAFT_AGE = 10
 TIMED_OUT, NOT_FOUND = 124, 127
 
 
@@ -177,7 +178,10 @@ class LocalLook:
     def draft(self, files: Mapping[str, bytes]) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="mailwizard-") as folder:
             for name, data in files.items():
-                Path(folder, name).write_bytes(data)
+                path = Path(folder, name)
+                path.write_bytes(data)
+                # Postfix tools sleep until a main.cf is two seconds old
+                os.utime(path, (path.stat().st_mtime - DRAFT_AGE,) * 2)
             yield folder
 
 

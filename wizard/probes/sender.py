@@ -1,0 +1,80 @@
+"""Mail of a login goes out under its full address, in the envelope and in the header."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import ClassVar
+
+from mailwizard.errors import CommandFailed
+from mailwizard.model import Host, Result
+from mailwizard.probes.dialogue import Transcript
+from mailwizard.probes.mailbox import take_out
+from mailwizard.probes.verdict import failed, passed, unknown
+
+FIX = (
+    "The administrator: sender_canonical_maps must name the table, sender_canonical_classes both "
+    "envelope_sender and header_sender; `postmap` must have been run after the last edit."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SenderRewritten:
+    """A message that the login sends on this host arrives with `address` as its sender."""
+
+    login: str
+    address: str
+    reader: str
+    folder: str = "Maildir"
+    wait: float = 20.0
+    critical: ClassVar[bool] = False
+    deadline: ClassVar[float] = 60.0
+
+    @property
+    def id(self) -> str:
+        return f"SENDER:{self.login}"
+
+    @property
+    def title(self) -> str:
+        return f"Mail of {self.login} is sent as {self.address}"
+
+    @property
+    def by_hand(self) -> str:
+        return f"runuser -u {self.login} -- sendmail -i {self.reader} < message"
+
+    def ask(self, host: Host) -> Result:
+        mark = f"mailwizard-{secrets.token_hex(12)}@probe.invalid"
+        transcript = Transcript()
+        transcript.note(self.by_hand)
+        try:
+            argv = ["runuser", "-u", self.login, "--", "sendmail", "-i", "--", self.reader]
+            host.run(argv, stdin=self._message(mark), timeout=20)
+        except CommandFailed as error:
+            return unknown(f"could not send as {self.login}: {error.message}", self.address, FIX)
+        arrived = take_out(
+            host, self.reader, mark, wait=self.wait, transcript=transcript, folder=self.folder
+        )
+        lines = transcript.lines()
+        if not arrived:
+            said = f"the message of {self.login} did not reach {self.reader}"
+            return failed(said, f"mail from {self.address}", FIX, lines)
+        return self._judge(lines)
+
+    def _judge(self, lines: tuple[str, ...]) -> Result:
+        heads = [line.removeprefix("< ") for line in lines]
+        envelope = next((line for line in heads if line.startswith("Return-Path:")), "")
+        header = next((line for line in heads if line.startswith("From:")), "")
+        for where, line in (("envelope", envelope), ("header", header)):
+            if f"<{self.address}>" not in line and f" {self.address}" not in line:
+                said = f"the {where} sender is '{line}'"
+                return failed(said, f"{self.address} in both", FIX, lines)
+        return passed(f"{self.login} sends as {self.address}, in envelope and header", lines)
+
+    def _message(self, mark: str) -> str:
+        return (
+            f"Message-ID: <{mark}>\nDate: {formatdate(localtime=False)}\n"
+            f"From: {self.login}\nTo: {self.reader}\n"
+            "Subject: mailwizard test message, removed when found\n"
+            "Auto-Submitted: auto-generated\n\nmailwizard sent this and removes it by itself.\n"
+        )
