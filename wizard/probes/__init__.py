@@ -16,12 +16,12 @@ NullSender        | SMTP-12     | recipient
 TaggedRecipient   | SMTP-13     | recipient [delimiter="+"]
 MessageSize       | SMTP-14     | limit (octets), recipient
 VrfySilent        | SMTP-15     | login
-RefusesSmuggling  | SMTP-16     | recipient [login=""]: login's folder is cleaned should one be taken
+RefusesSmuggling  | SMTP-16     | recipient [login=""]: whose folder is tidied if one is taken
 EarlyTalker       | SMTP-18     |
 NoDangerousVerbs  | SMTP-34     |
 DeliversMail      | SMTP-09     | recipient, login [folder="Maildir"] [wait=20.0]
 DeliversTo        | DELIVERY-*  | name (alias, without domain), domain, logins [folder] [wait]
-                  |             | id is DELIVERY-ALIAS:name for one login, DELIVERY-LIST:name for more
+                  |             | id: DELIVERY-ALIAS:name for one login, DELIVERY-LIST:name for more
 static, with [config_dir=""]: "" is the live configuration, else a draft (`postconf -c DIR`)
 TrustedNetworks   | SMTP-07 !   |
 RelayRestrictions | SMTP-08 !   |
@@ -45,14 +45,91 @@ Listeners         | HOST-11     | public: ports that must answer [private: ports
 PortsFree         | HOST-PORTS  | [owners: Mapping[port, tuple[program, ...]] fine to hold it]
 BehindNat         | HOST-NAT    | addresses (of the answers; empty ones are ignored)
 CloudHosts        | HOST-CLOUD  | fqdn
-DNS, with [nameservers=(): those of /etc/resolv.conf] [dns_port=53], keyword only
+DNS, with [nameservers=(): those of /etc/resolv.conf] [dns_port=53] [strict=True: False turns a
+fail into a warning], keyword only
 NameResolves      | DNS-01      | name, addresses
 ReverseExists     | DNS-02      | addresses [name=""]
 ReverseMatches    | DNS-03      | name, addresses
 outward
-Port25Open        | OUT-01      | [exchangers: names of MXs] [port=25]
+Port25Open        | OUT-01      | [exchangers: names of MXs] [port=25] [nameservers] [dns_port]
 
 `!` is critical: a fail restores the previous configuration. Mappings may also be tuples of pairs.
 """
 
-from mailwizard.probes._stubs import *  # noqa: F403
+from mailwizard.probes.aliases import AliasGraph
+from mailwizard.probes.delivery import AcceptsRoleMail, DeliversMail, DeliversTo
+from mailwizard.probes.dns import NameResolves, ReverseExists, ReverseMatches
+from mailwizard.probes.listening import Listeners, PortsFree, UnitRuns
+from mailwizard.probes.machine import (
+    BehindNat,
+    ClockRight,
+    CloudHosts,
+    DiskRoom,
+    FullHostName,
+    MemoryRoom,
+    NameIsHere,
+)
+from mailwizard.probes.outbound import Port25Open
+from mailwizard.probes.postfix_config import (
+    CompatibleLevel,
+    MapsUsable,
+    NothingDeprecated,
+    PostfixParses,
+    PostfixReadBack,
+)
+from mailwizard.probes.postfix_static import RelayRestrictions, SmugglingSettings, TrustedNetworks
+from mailwizard.probes.relay import RefusesRelay
+from mailwizard.probes.smtp import (
+    EarlyTalker,
+    MessageSize,
+    NoDangerousVerbs,
+    NullSender,
+    RequiresHelo,
+    SmtpEhlo,
+    SmtpGreeting,
+    TaggedRecipient,
+    UnknownRecipient,
+    VrfySilent,
+)
+from mailwizard.probes.smuggling import RefusesSmuggling
+
+__all__ = [
+    "AcceptsRoleMail",
+    "AliasGraph",
+    "BehindNat",
+    "ClockRight",
+    "CloudHosts",
+    "CompatibleLevel",
+    "DeliversMail",
+    "DeliversTo",
+    "DiskRoom",
+    "EarlyTalker",
+    "FullHostName",
+    "Listeners",
+    "MapsUsable",
+    "MemoryRoom",
+    "MessageSize",
+    "NameIsHere",
+    "NameResolves",
+    "NoDangerousVerbs",
+    "NothingDeprecated",
+    "NullSender",
+    "Port25Open",
+    "PortsFree",
+    "PostfixParses",
+    "PostfixReadBack",
+    "RefusesRelay",
+    "RefusesSmuggling",
+    "RelayRestrictions",
+    "RequiresHelo",
+    "ReverseExists",
+    "ReverseMatches",
+    "SmtpEhlo",
+    "SmtpGreeting",
+    "SmugglingSettings",
+    "TaggedRecipient",
+    "TrustedNetworks",
+    "UnitRuns",
+    "UnknownRecipient",
+    "VrfySilent",
+]

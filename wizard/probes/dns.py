@@ -1,0 +1,258 @@
+"""What the DNS says of this host, asked with absolute names; no answer is not a wrong answer.
+
+Answers are contained (R24): no search list, a bounded chain, a bounded number of records.
+"""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import dns.exception
+import dns.name
+import dns.resolver
+import dns.reversename
+
+from mailwizard import sanitise
+from mailwizard.model import Host, Look, Outcome, Result
+from mailwizard.probes.deadline import CannotAsk, Trouble
+from mailwizard.probes.networks import is_private
+from mailwizard.probes.verdict import could_not_ask, passed, skipped, unknown
+
+_MOST_RECORDS = 100
+_LONGEST_CHAIN = 8
+_PANEL = "whoever runs the zone (usually the panel where the domain is registered)"
+_PROVIDER = 'the provider of the address: look for "reverse DNS" in the panel, or open a ticket'
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """One recursive resolver, this host's or a given one, and a log of what was asked."""
+
+    nameservers: tuple[str, ...]
+    port: int = 53
+    seconds: float = 8.0
+    log: list[str] = field(default_factory=list)
+
+    def ask(self, name: str, kind: str) -> tuple[str, ...]:
+        """The records as text; empty when there are none; raises CannotAsk when nobody answers."""
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers = list(self.nameservers)
+        resolver.port = self.port
+        resolver.lifetime, resolver.timeout = self.seconds, min(3.0, self.seconds)
+        question = f"{name.rstrip('.')}. {kind}"
+        try:
+            answer = resolver.resolve(
+                dns.name.from_text(f"{name.rstrip('.')}."), kind, search=False
+            )
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer) as none:
+            self._log(f"{question}: {'no such name' if _is_nx(none) else 'no such record'}")
+            return ()
+        except dns.exception.DNSException as error:
+            self._log(f"{question}: {error}")
+            raise CannotAsk(Trouble.DNS, f"{question}: {_reason(error)}") from error
+        if len(answer.chaining_result.cnames) > _LONGEST_CHAIN:
+            raise CannotAsk(
+                Trouble.DNS, f"{question}: a chain of more than {_LONGEST_CHAIN} aliases"
+            )
+        if len(answer) > _MOST_RECORDS:
+            raise CannotAsk(Trouble.TOO_MUCH, f"{question}: more than {_MOST_RECORDS} records")
+        found = tuple(sanitise.clean(record.to_text(), limit=1) for record in answer)
+        self._log(f"{question}: {', '.join(found)}")
+        return found
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """All A and AAAA records, in the one spelling of each address."""
+        both = (*self.ask(name, "A"), *self.ask(name, "AAAA"))
+        return tuple(str(ipaddress.ip_address(one)) for one in both)
+
+    def reverse(self, address: str) -> tuple[str, ...]:
+        """The PTR names of an address, without their final dot."""
+        name = dns.reversename.from_address(address).to_text()
+        return tuple(one.rstrip(".").lower() for one in self.ask(name, "PTR"))
+
+    def _log(self, text: str) -> None:
+        self.log.append(sanitise.clean(text, width=400, limit=3))
+
+
+def _is_nx(error: Exception) -> bool:
+    return isinstance(error, dns.resolver.NXDOMAIN)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, dns.exception.Timeout):
+        return "the resolver does not answer (timeout)"
+    if isinstance(error, dns.resolver.NoNameservers):
+        return "the resolver answers with an error (SERVFAIL or REFUSED)"
+    return sanitise.clean(str(error), width=200, limit=1) or type(error).__name__
+
+
+def resolver_of(look: Look, nameservers: Sequence[str] = (), port: int = 53) -> Resolver:
+    """The given name servers, or those of /etc/resolv.conf; raises CannotAsk without any."""
+    if not nameservers:
+        configured = dns.resolver.Resolver(configure=False)
+        text = look.read("/etc/resolv.conf").decode("utf-8", "replace")
+        try:
+            configured.read_resolv_conf(io.StringIO(text))
+        except dns.resolver.NoResolverConfiguration as error:
+            raise CannotAsk(Trouble.DNS, "/etc/resolv.conf names no resolver") from error
+        nameservers = [str(one) for one in configured.nameservers]
+    return Resolver(tuple(nameservers), port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Dns:
+    """A question to the DNS; `strict = False` turns a fail into a warning."""
+
+    nameservers: tuple[str, ...] = ()
+    dns_port: int = 53
+    strict: bool = True
+    deadline: ClassVar[float] = 30.0
+    critical: ClassVar[bool] = False
+
+    def ask(self, host: Host) -> Result:
+        log: tuple[str, ...] = ()
+        try:
+            resolver = resolver_of(host, self.nameservers, self.dns_port)
+            log = (f"resolver: {', '.join(resolver.nameservers)}",)
+            result = self._judge(resolver)
+            log = (*log, *resolver.log)
+        except CannotAsk as trouble:
+            return could_not_ask(trouble, log)
+        except ValueError as error:
+            return unknown(f"not an address: {error}", "an IP address", "Correct the answer.", log)
+        return Result(result.outcome, result.said, result.expected, result.fix, log)
+
+    def _judge(self, resolver: Resolver) -> Result:
+        raise NotImplementedError
+
+    def _wrong(self, said: str, expected: str, fix: str) -> Result:
+        return Result(Outcome.FAIL if self.strict else Outcome.WARN, said, expected, fix)
+
+    def _dig(self, *arguments: str) -> str:
+        at = f"@{self.nameservers[0]} " if self.nameservers else ""
+        port = f"-p {self.dns_port} " if self.dns_port != 53 else ""
+        return f"dig {at}{port}+noall +answer {' '.join(map(shlex.quote, arguments))}"
+
+
+@dataclass(frozen=True, slots=True)
+class NameResolves(_Dns):
+    """The name's A and AAAA records are exactly this host's public addresses."""
+
+    name: str
+    addresses: tuple[str, ...]
+    id: ClassVar[str] = "DNS-01"
+    title: ClassVar[str] = "The host's name leads to its addresses"
+
+    @property
+    def by_hand(self) -> str:
+        return self._dig(f"{self.name}.", "A", f"{self.name}.", "AAAA")
+
+    def _judge(self, resolver: Resolver) -> Result:
+        wanted = {str(ipaddress.ip_address(one)) for one in self.addresses if one}
+        found = set(resolver.addresses(self.name))
+        records = ", ".join(_record(self.name, one) for one in sorted(wanted))
+        fix = (
+            f"Publish exactly: {records}. Done by {_PANEL}; new records show within minutes, "
+            "changed ones after the old record's TTL, up to a day."
+        )
+        if not wanted:
+            return skipped("no public address is known for this host")
+        if not found:
+            return self._wrong(f"{self.name} has no address in the DNS", records, fix)
+        if missing := wanted - found:
+            shown = ", ".join(sorted(found))
+            return self._wrong(
+                f"{self.name} leads to {shown}, not to {', '.join(sorted(missing))}", records, fix
+            )
+        if extra := found - wanted:
+            odd = ", ".join(sorted(extra))
+            return self._wrong(
+                f"{self.name} also leads to {odd}, which is not this host", records, fix
+            )
+        return passed(f"{self.name} leads to {', '.join(sorted(found))}")
+
+
+def _record(name: str, address: str) -> str:
+    return f"{name}. {'AAAA' if ':' in address else 'A'} {address}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseExists(_Dns):
+    """Each address has a name in the reverse DNS; large providers refuse mail without."""
+
+    addresses: tuple[str, ...]
+    name: str = ""
+    id: ClassVar[str] = "DNS-02"
+    title: ClassVar[str] = "The addresses have a reverse name"
+
+    @property
+    def by_hand(self) -> str:
+        return "; ".join(self._dig("-x", one) for one in self.addresses if one)
+
+    def _judge(self, resolver: Resolver) -> Result:
+        return _for_each(self.addresses, lambda one: self._one(resolver, one))
+
+    def _one(self, resolver: Resolver, address: str) -> Result:
+        names = resolver.reverse(address)
+        if names:
+            return passed(f"{address} is {', '.join(names)}")
+        wanted = self.name or "the name of this mail server"
+        return self._wrong(
+            f"{address} has no reverse name",
+            f"a PTR record: {wanted}",
+            f"Set the PTR of {address} to {wanted}. Done by {_PROVIDER}; takes minutes to a day.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseMatches(_Dns):
+    """Each address's reverse name is the server's own, and leads back to the address."""
+
+    name: str
+    addresses: tuple[str, ...]
+    id: ClassVar[str] = "DNS-03"
+    title: ClassVar[str] = "Name and reverse name agree"
+
+    @property
+    def by_hand(self) -> str:
+        return "; ".join(self._dig("-x", one) for one in self.addresses if one)
+
+    def _judge(self, resolver: Resolver) -> Result:
+        return _for_each(self.addresses, lambda one: self._one(resolver, one))
+
+    def _one(self, resolver: Resolver, address: str) -> Result:
+        names = resolver.reverse(address)
+        expected = f"{address} is {self.name}, and {self.name} leads to {address}"
+        fix = (
+            f"Set the PTR of {address} to {self.name} ({_PROVIDER}) and keep its "
+            f"{'AAAA' if ':' in address else 'A'} record ({_PANEL}); up to a day."
+        )
+        if not names:
+            return unknown(f"{address} has no reverse name to compare", expected, fix)
+        back = [name for name in names if _same(address, resolver.addresses(name))]
+        if not back:
+            said = f"{address} is {names[0]}, which does not lead back to it"
+            return self._wrong(said, expected, fix)
+        if self.name.lower().rstrip(".") not in back:
+            return Result(Outcome.WARN, f"{address} is {back[0]}, not {self.name}", expected, fix)
+        return passed(f"{address} is {self.name}, in both directions")
+
+
+def _same(address: str, found: Sequence[str]) -> bool:
+    return str(ipaddress.ip_address(address)) in found
+
+
+def _for_each(addresses: Sequence[str], judge: Callable[[str], Result]) -> Result:
+    """The worst verdict over all public addresses; a private one has no reverse name to demand."""
+    public = [one for one in addresses if one and not is_private(one)]
+    if not public:
+        return skipped("no public address: the reverse DNS is the business of whoever relays")
+    results = [judge(one) for one in public]
+    result = max(results, key=lambda one: one.outcome.severity)
+    said = "; ".join(one.said for one in results)
+    return Result(result.outcome, said, result.expected, result.fix)

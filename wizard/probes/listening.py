@@ -1,0 +1,254 @@
+"""Who listens on this host's ports, where, and whether its service stays up."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from mailwizard import sanitise
+from mailwizard.model import Host, Look, Result
+from mailwizard.probes.deadline import CannotAsk, Trouble
+from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
+
+Programs = Mapping[int, tuple[str, ...]] | tuple[tuple[int, tuple[str, ...]], ...]
+MAIL_PORTS = (25, 80, 143, 465, 587, 993)
+# What the chosen daemons call themselves; a host that was set up before is fine.
+OURS: Mapping[int, tuple[str, ...]] = {
+    25: ("master",),
+    80: ("nginx", "certbot", "apache2", "httpd"),
+    143: ("dovecot",),
+    465: ("master",),
+    587: ("master",),
+    993: ("dovecot",),
+}
+# Debian's default mailers conflict with the package postfix, which takes their place.
+_REPLACED = ("exim4", "exim", "sendmail-mta", "sendmail")
+_SS = ["ss", "-Hltnp"]
+_USERS = re.compile(r'\("([^"]*)",pid=(\d+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One listening socket and the program that holds it ("" when the kernel does not say)."""
+
+    address: str
+    port: int
+    program: str
+    pid: int
+
+    @property
+    def on_loopback(self) -> bool:
+        try:
+            return ipaddress.ip_address(self.address).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        shown = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{shown}:{self.port} {self.program or '?'}"
+
+
+def listeners(look: Look) -> tuple[Listener, ...]:
+    """All listening TCP sockets; raises CannotAsk where ss(8) does not answer."""
+    asked = look.ask(_SS, timeout=10)
+    if not asked.ok:
+        raise CannotAsk(Trouble.UNREACHABLE, "`ss -ltnp` gave no answer (package iproute2)")
+    return tuple(_parse(asked.out))
+
+
+def _parse(out: str) -> Iterator[Listener]:
+    for line in out.splitlines():
+        columns = line.split(None, 5)
+        if len(columns) < 5:
+            continue
+        address, _, port = columns[3].rpartition(":")
+        if not port.isdigit():
+            continue
+        address = address.partition("%")[0].strip("[]")
+        users = _USERS.search(columns[5]) if len(columns) > 5 else None
+        program, pid = (users[1], int(users[2])) if users else ("", 0)
+        yield Listener("0.0.0.0" if address == "*" else address, int(port), program, pid)
+
+
+def package_of(look: Look, pid: int) -> str:
+    """The package that the running program came from; empty when nobody knows."""
+    path = look.ask(["readlink", f"/proc/{pid}/exe"], timeout=5).out.strip()
+    if not path:
+        return ""
+    if look.which("dpkg"):
+        # With a merged /usr the package may list the file under its old place.
+        for name in (path, path.removeprefix("/usr")):
+            owner = look.ask(["dpkg", "-S", name], timeout=10).out.partition(":")[0].strip()
+            if owner:
+                return sanitise.clean(owner, limit=1)
+        return ""
+    owned = look.ask(["rpm", "-qf", "--qf", "%{NAME}", path], timeout=10)
+    return sanitise.clean(owned.out.strip(), limit=1) if owned.ok else ""
+
+
+@dataclass(frozen=True, slots=True)
+class PortsFree:
+    """The ports of mail are free, or held by those who should hold them."""
+
+    owners: Programs = field(default_factory=lambda: OURS)
+    id: ClassVar[str] = "HOST-PORTS"
+    title: ClassVar[str] = "The ports of mail are free"
+    deadline: ClassVar[float] = 30.0
+    critical: ClassVar[bool] = False
+    by_hand: ClassVar[str] = "ss -ltnp | grep -E ':(25|80|143|465|587|993) '"
+
+    def ask(self, host: Host) -> Result:
+        try:
+            found = [one for one in listeners(host) if one.port in MAIL_PORTS]
+        except CannotAsk as trouble:
+            return could_not_ask(trouble)
+        owners = dict(self.owners)
+        rows = [str(one) for one in found]
+        others = [one for one in found if one.program not in owners.get(one.port, ())]
+        if not others:
+            held = ", ".join(dict.fromkeys(str(one) for one in found))
+            return passed(f"only ours: {held}" if held else "all free", rows)
+        serious = [one for one in others if one.port != 80 and one.program not in _REPLACED]
+        first = (serious or others)[0]
+        package = package_of(host, first.pid) if first.pid else ""
+        who = first.program or "an unknown program"
+        wanted = " or ".join(owners.get(first.port, ())) or "nobody"
+        fix = (
+            "Installing Postfix removes it by itself."
+            if first.program in _REPLACED
+            else f"The administrator: stop and disable it, or remove {package or 'its package'} if "
+            "it is not needed: two servers cannot share a port."
+        )
+        return (failed if serious else warned)(
+            f"port {first.port} is held by {who}" + (f" (package {package})" if package else ""),
+            f"port {first.port} free, or held by {wanted}",
+            fix,
+            rows,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """The public ports answer on every address, the private ones on loopback only."""
+
+    public: tuple[int, ...]
+    private: tuple[int, ...] = ()
+    programs: Programs = field(default_factory=dict)
+    id: ClassVar[str] = "HOST-11"
+    title: ClassVar[str] = "The right ports are open, and no others"
+    deadline: ClassVar[float] = 15.0
+    critical: ClassVar[bool] = False
+    by_hand: ClassVar[str] = "ss -ltnp"
+
+    def ask(self, host: Host) -> Result:
+        try:
+            found = listeners(host)
+        except CannotAsk as trouble:
+            return could_not_ask(trouble)
+        rows = [str(one) for one in found]
+        outward = {one.port for one in found if not one.on_loopback}
+        wanted = f"public: {_list(self.public)}; on loopback only: {_list(self.private)}"
+        if missing := [port for port in self.public if port not in outward]:
+            return failed(
+                f"nobody listens on port {_list(missing)} for the outside",
+                wanted,
+                "The administrator: is the service running, and does it listen on all addresses "
+                "(inet_interfaces = all, listen = *, ::)?",
+                rows,
+            )
+        if exposed := [one for one in found if one.port in self.private and not one.on_loopback]:
+            return failed(
+                f"{exposed[0]} is open to the outside",
+                wanted,
+                "The administrator: bind it to 127.0.0.1; whoever reaches it passes every check.",
+                rows,
+            )
+        for port, programs in dict(self.programs).items():
+            for one in found:
+                if one.port == port and one.program and one.program not in programs:
+                    said = f"port {port} is held by {one.program}"
+                    fix = "The administrator: stop and disable that program."
+                    return failed(said, f"{' or '.join(programs)}", fix, rows)
+        return passed(f"open: {_list(self.public)}; the rest as it should be", rows)
+
+
+def _list(ports: Sequence[int]) -> str:
+    return ", ".join(map(str, ports)) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRuns:
+    """The unit is active, starts at boot, and does not restart again and again."""
+
+    unit: str
+    window: float = 1.5
+    enabled: bool = True
+    id: ClassVar[str] = "HOST-10"
+    deadline: ClassVar[float] = 30.0
+    critical: ClassVar[bool] = False
+
+    @property
+    def title(self) -> str:
+        return f"{self.unit} runs and stays up"
+
+    @property
+    def by_hand(self) -> str:
+        return (
+            f"systemctl status {self.unit}; systemctl show -p NRestarts,UnitFileState {self.unit}"
+        )
+
+    def ask(self, host: Host) -> Result:
+        first = self._show(host)
+        if not first:
+            return unknown(f"systemd does not answer about {self.unit}", "active", "")
+        expected = f"{self.unit} active, enabled, not restarting"
+        fix = f"The administrator: `journalctl -u {self.unit} -n 30` says why."
+        state = f"{first.get('ActiveState')} ({first.get('SubState')}, {first.get('Result')})"
+        rows = [f"{name}={value}" for name, value in first.items()]
+        if first.get("LoadState") == "not-found":
+            return failed(f"there is no unit {self.unit}", expected, "Install its package.", rows)
+        if first.get("ActiveState") != "active":
+            return failed(f"{self.unit} is {state}", expected, fix, rows)
+        # Type=simple is "active" before the program has read its configuration.
+        time.sleep(self.window)
+        second = self._show(host)
+        rows += [f"after {self.window} s: {name}={value}" for name, value in second.items()]
+        restarts = _number(second, "NRestarts")
+        if restarts > _number(first, "NRestarts") or second.get("ActiveState") != "active":
+            return failed(
+                f"{self.unit} does not stay up ({restarts} restarts)", expected, fix, rows
+            )
+        if self.enabled and second.get("UnitFileState") not in _STARTS_AT_BOOT:
+            return failed(
+                f"{self.unit} will not start at boot ({second.get('UnitFileState') or 'no state'})",
+                expected,
+                f"The administrator: systemctl enable {self.unit}",
+                rows,
+            )
+        if restarts:
+            return warned(
+                f"{self.unit} runs now, but systemd had to restart it {restarts} times",
+                expected,
+                fix,
+                rows,
+            )
+        return passed(f"{self.unit} is {first.get('SubState')}", rows)
+
+    def _show(self, host: Host) -> dict[str, str]:
+        names = "LoadState,ActiveState,SubState,Result,NRestarts,UnitFileState"
+        asked = host.ask(["systemctl", "show", "-p", names, "--", self.unit], timeout=10)
+        rows = (row.partition("=") for row in sanitise.lines(asked.out, limit=20))
+        return {name: value for name, equals, value in rows if equals} if asked.ok else {}
+
+
+# An instance such as postfix@-.service is started by the wrapper unit, not by itself.
+_STARTS_AT_BOOT = ("enabled", "enabled-runtime", "static", "indirect", "generated", "alias")
+
+
+def _number(values: Mapping[str, str], name: str) -> int:
+    value = values.get(name, "")
+    return int(value) if value.isdigit() else 0

@@ -1,0 +1,273 @@
+"""The stranger: a network namespace on this host whose address nobody trusts.
+
+Seen from there the host looks as it does to the Internet: loopback and `mynetworks` do not count.
+It exists while a probe uses it; what a killed run left behind is removed before the next is made.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ipaddress
+import json
+import os
+import random
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailwizard.errors import CommandFailed
+from mailwizard.model import Host
+from mailwizard.probes.connect import connect, plain_socket
+from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
+from mailwizard.probes.networks import Network, host_addresses, trusted
+
+PREFIX = "mailwizard-stranger-"
+_CLONE_NEWNET = 0x40000000
+# RFC 2544 benchmarking space and RFC 4193 local space: never a route on the public Internet.
+_POOL4 = ipaddress.IPv4Network("198.18.0.0/15")
+
+
+class NoVantage(CannotAsk):
+    """This host cannot look at itself from outside; only another machine could tell."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(Trouble.NO_VANTAGE, f"cannot look at this host from outside: {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a probe sits: how it connects, the server's addresses, and those it is known by."""
+
+    addresses: tuple[str, ...]
+    known_as: tuple[str, ...]
+    make: Callable[[socket.AddressFamily], socket.socket] = plain_socket
+
+    def connect(self, address: str, port: int, deadline: Deadline) -> socket.socket:
+        return connect(address, port, deadline, self.make)
+
+    def literal(self, address: str) -> str:
+        """The server's own address of this family as in `user@[…]` (RFC 5321 4.1.3)."""
+        version = ipaddress.ip_address(address).version
+        same = [one for one in self.known_as if ipaddress.ip_address(one).version == version]
+        best = same[0] if same else address
+        return f"[IPv6:{best}]" if version == 6 else f"[{best}]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """Names and addresses of the veth pair between the stranger and this host."""
+
+    space: str
+    near: str
+    far: str
+    near4: str
+    far4: str
+    near6: str
+    far6: str
+    known_as: tuple[str, ...]
+
+    def seat(self) -> Seat:
+        addresses = (self.near4, self.near6) if self.near6 else (self.near4,)
+        return Seat(addresses, self.known_as, self._socket)
+
+    def _socket(self, family: socket.AddressFamily) -> socket.socket:
+        return _socket_in(f"/run/netns/{self.space}", family)
+
+
+def _socket_in(space: str, family: socket.AddressFamily) -> socket.socket:
+    """A socket that belongs to another network namespace, made by a thread that moves there."""
+    made: list[socket.socket | OSError] = []
+
+    def move_and_make() -> None:
+        try:
+            fd = os.open(space, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                _setns(fd)
+            finally:
+                os.close(fd)
+            made.append(socket.socket(family, socket.SOCK_STREAM))
+        except OSError as error:
+            made.append(error)
+
+    # setns(2) moves the calling thread only; this one ends at once: nothing else ever runs there.
+    thread = threading.Thread(target=move_and_make, daemon=True)
+    thread.start()
+    thread.join()
+    if isinstance(made[0], OSError):
+        raise NoVantage(f"{made[0].strerror or made[0]}") from made[0]
+    return made[0]
+
+
+def _setns(fd: int) -> None:
+    setns: Callable[[int, int], None] | None = getattr(os, "setns", None)  # Python 3.12
+    if setns is not None:
+        setns(fd, _CLONE_NEWNET)
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(fd, _CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+class _Pool:
+    """One stranger for all probes that run at the same time: the last to leave removes it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._link: _Link | None = None
+
+    def enter(self, host: Host) -> _Link:
+        with self._lock:
+            if self._link is None:
+                self._link = _make(host)
+            self._users += 1
+            return self._link
+
+    def leave(self, host: Host) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and self._link is not None:
+                link, self._link = self._link, None
+                _remove(host, link.space, link.near)
+
+
+_pool = _Pool()
+
+
+@contextmanager
+def seat(host: Host, server: str = "") -> Iterator[Seat]:
+    """The stranger's seat, or for a given server address a plain one; raises NoVantage."""
+    if server:
+        yield Seat((server,), (server,))
+        return
+    link = _pool.enter(host)
+    try:
+        yield link.seat()
+    finally:
+        _pool.leave(host)
+
+
+def _make(host: Host) -> _Link:
+    if not host.which("ip"):
+        raise NoVantage("the program `ip` (package iproute2) is missing")
+    _sweep(host)
+    link = _plan(host)
+    try:
+        host.run(["ip", "-batch", "-"], stdin=_near_side(link), timeout=10)
+        host.run(["ip", "-n", link.space, "-batch", "-"], stdin=_far_side(link), timeout=10)
+    except CommandFailed as error:
+        _remove(host, link.space, link.near)
+        why = error.tail[-1] if error.tail else error.message
+        raise NoVantage(f"{why} (it needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN)") from error
+    return link
+
+
+def _remove(host: Host, space: str, near: str) -> None:
+    # The link first: a namespace is torn down later, in the background, and would keep the name.
+    for argv in (["ip", "link", "del", near], ["ip", "netns", "del", space]):
+        with suppress(CommandFailed):
+            host.run(argv, timeout=10, ok=(0, 1, 255))
+
+
+def _sweep(host: Host) -> None:
+    """Remove strangers whose makers are gone (killed, or an earlier life of our own pid)."""
+    for name in host.list("/run/netns"):
+        pid = name.removeprefix(PREFIX)
+        if pid == name or not pid.isdigit():
+            continue
+        if int(pid) == os.getpid() or not Path(f"/proc/{pid}").exists():
+            _remove(host, name, f"mws{pid}")
+
+
+def _plan(host: Host) -> _Link:
+    taken = tuple(_routed(host))
+    inside: tuple[Network, ...] = ()
+    with suppress(CannotAsk):  # no Postfix yet: it trusts nobody
+        inside = tuple(one.network for one in trusted(host).networks)
+    four = _free_pair(_pairs4(), taken, inside)
+    six = _free_pair(_pairs6(), taken, inside) if _has_ipv6(host) else ("", "")
+    pid = os.getpid()
+    return _Link(
+        f"{PREFIX}{pid}", f"mws{pid}", f"mwz{pid}", *four, *six, known_as=host_addresses(host)
+    )
+
+
+def _has_ipv6(host: Host) -> bool:
+    return host.read("/proc/sys/net/ipv6/conf/default/disable_ipv6").strip() == b"0"
+
+
+def _routed(host: Host) -> Iterator[Network]:
+    for family in ("-4", "-6"):
+        asked = host.ask(["ip", "-j", family, "route", "show", "table", "all"])
+        for row in json.loads(asked.out or "[]") if asked.ok else ():
+            with suppress(ValueError):
+                yield ipaddress.ip_network(str(row.get("dst")), strict=False)
+
+
+def _pairs4() -> Iterator[tuple[str, str]]:
+    while True:
+        base = int(_POOL4.network_address) + 4 * random.randrange(_POOL4.num_addresses // 4)
+        yield str(ipaddress.IPv4Address(base + 1)), str(ipaddress.IPv4Address(base + 2))
+
+
+def _pairs6() -> Iterator[tuple[str, str]]:
+    while True:
+        base = (0xFD << 120) | (random.getrandbits(56) << 64)
+        yield str(ipaddress.IPv6Address(base + 1)), str(ipaddress.IPv6Address(base + 2))
+
+
+def _free_pair(
+    pairs: Iterator[tuple[str, str]], taken: Sequence[Network], inside: Sequence[Network]
+) -> tuple[str, str]:
+    """Two addresses off every route but the default one, and the far one outside mynetworks.
+
+    Where mynetworks trusts the whole space, a real stranger is trusted as well: then any pair is
+    the truth.
+    """
+    spare = ("", "")
+    for pair, _ in zip(pairs, range(500), strict=False):
+        near, far = (ipaddress.ip_address(one) for one in pair)
+        if any(net.prefixlen and (near in net or far in net) for net in taken):
+            continue
+        if not any(far in net for net in inside):
+            return pair
+        spare = pair
+    if not spare[0]:
+        raise NoVantage("every address of 198.18.0.0/15 is in use here")
+    return spare
+
+
+# Fixed hardware addresses and permanent neighbours: a firewall that drops ARP or neighbour
+# discovery does not blind the stranger. Host routes (/32, /128) keep a `mynetworks_style = subnet`
+# from trusting him. nodad: duplicate address detection would cost two seconds.
+_NEAR_MAC, _FAR_MAC = "02:6d:77:00:00:01", "02:6d:77:00:00:02"
+
+
+def _near_side(link: _Link) -> str:
+    pair = f"address {_NEAR_MAC} type veth peer name {link.far} address {_FAR_MAC}"
+    ways = _addresses(link.near, (link.near4, link.far4), (link.near6, link.far6), _FAR_MAC)
+    add = f"link add {link.near} {pair} netns {link.space}"
+    return "\n".join((f"netns add {link.space}", add, *ways, ""))
+
+
+def _far_side(link: _Link) -> str:
+    ways = _addresses(link.far, (link.far4, link.near4), (link.far6, link.near6), _NEAR_MAC)
+    routes = [f"route add default via {link.near4} dev {link.far} onlink"]
+    if link.near6:
+        routes.append(f"-6 route add default via {link.near6} dev {link.far} onlink")
+    return "\n".join(("link set lo up", *ways, *routes, ""))
+
+
+def _addresses(
+    device: str, four: tuple[str, str], six: tuple[str, str], peer_mac: str
+) -> Iterator[str]:
+    yield f"link set {device} up"
+    yield f"addr add {four[0]} peer {four[1]}/32 dev {device}"
+    yield f"neigh replace {four[1]} lladdr {peer_mac} nud permanent dev {device}"
+    if six[0]:
+        yield f"addr add {six[0]} peer {six[1]}/128 dev {device} nodad"
+        yield f"neigh replace {six[1]} lladdr {peer_mac} nud permanent dev {device}"

@@ -1,0 +1,40 @@
+"""Short ways to say a verdict; anything but a pass says what should be and who can do it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mailwizard.model import Outcome, Result
+from mailwizard.probes.deadline import CannotAsk
+
+Pairs = Mapping[str, str] | tuple[tuple[str, str], ...]
+
+
+def passed(said: str, transcript: Sequence[str] = ()) -> Result:
+    return Result(Outcome.PASS, said, transcript=tuple(transcript))
+
+
+def failed(said: str, expected: str, fix: str, transcript: Sequence[str] = ()) -> Result:
+    return Result(Outcome.FAIL, said, expected, fix, tuple(transcript))
+
+
+def warned(said: str, expected: str, fix: str, transcript: Sequence[str] = ()) -> Result:
+    return Result(Outcome.WARN, said, expected, fix, tuple(transcript))
+
+
+def unknown(said: str, expected: str, fix: str, transcript: Sequence[str] = ()) -> Result:
+    return Result(Outcome.UNKNOWN, said, expected, fix, tuple(transcript))
+
+
+def skipped(said: str, transcript: Sequence[str] = ()) -> Result:
+    return Result(Outcome.SKIPPED, said, transcript=tuple(transcript))
+
+
+def could_not_ask(trouble: CannotAsk, transcript: Sequence[str] = ()) -> Result:
+    """The verdict of a question that could not be asked; never pass, never fail."""
+    return unknown(
+        trouble.sentence,
+        "an answer to this question",
+        "Nothing is proved either way: mend what is named and check again.",
+        transcript,
+    )

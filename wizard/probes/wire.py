@@ -1,0 +1,102 @@
+"""A probe that talks SMTP: it opens the conversation, keeps the evidence, says what hindered it.
+
+What a subclass adds is the question and the verdict.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from mailwizard.model import Host, Outcome, Result
+from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
+from mailwizard.probes.dialogue import Dialogue, Reply, Transcript, by_hand
+from mailwizard.probes.vantage import Seat, seat
+from mailwizard.probes.verdict import could_not_ask
+
+# RFC 2606 names: nobody's, and no DNS answer can ever make them somebody's.
+STRANGER = "stranger.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """A conversation after the greeting (and after EHLO unless the probe does without)."""
+
+    talk: Dialogue
+    greeting: Reply
+    ehlo: Reply
+    waited: float
+    address: str
+    seat: Seat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverTheWire:
+    """Ask through the stranger, or straight to `server` where one is given."""
+
+    server: str = ""
+    port: int = 25
+    deadline: ClassVar[float] = 30.0
+    critical: ClassVar[bool] = False
+    says_ehlo: ClassVar[bool] = True
+    commands: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def by_hand(self) -> str:
+        return by_hand(self.server, self.port, (f"EHLO {STRANGER}", *self._commands()))
+
+    def _commands(self) -> tuple[str, ...]:
+        return self.commands
+
+    def ask(self, host: Host) -> Result:
+        transcript = Transcript()
+        clock = Deadline(self.deadline - 1)
+        try:
+            with seat(host, self.server) as place:
+                result = self._hear(host, place, clock, transcript)
+        except CannotAsk as trouble:
+            transcript.note(trouble.sentence)
+            result = self._no_answer(trouble)
+        return replace(result, transcript=(*result.transcript, *transcript.lines()))
+
+    def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
+        """One conversation; overridden by probes that need several."""
+        del host
+        with self._open(place, place.addresses[0], clock, transcript) as heard:
+            result = self._judge(heard)
+            heard.talk.quit()
+        return result
+
+    def _judge(self, heard: Greeted) -> Result:
+        raise NotImplementedError
+
+    def _no_answer(self, trouble: CannotAsk) -> Result:
+        return could_not_ask(trouble)
+
+    @contextmanager
+    def _open(
+        self, place: Seat, address: str, clock: Deadline, transcript: Transcript
+    ) -> Iterator[Greeted]:
+        """Connect, hear the greeting, say EHLO."""
+        begun = time.monotonic()
+        sock = place.connect(address, self.port, clock)
+        with Dialogue(sock, clock, transcript) as talk:
+            transcript.note(f"connected to {address} port {self.port}")
+            greeting = talk.reply()
+            waited = time.monotonic() - begun
+            if greeting.code == 421:
+                raise CannotAsk(Trouble.CLOSED, f"the server is busy: {greeting.text}")
+            ehlo = greeting
+            if self.says_ehlo:
+                ehlo = talk.command(f"EHLO {STRANGER}")
+            yield Greeted(talk, greeting, ehlo, waited, address, place)
+
+
+def outcome_of(reply: Reply) -> Outcome:
+    """Pass for what was accepted, unknown for "later", fail for a refusal."""
+    if reply.ok:
+        return Outcome.PASS
+    return Outcome.UNKNOWN if 400 <= reply.code < 500 else Outcome.FAIL
