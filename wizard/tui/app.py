@@ -1,0 +1,340 @@
+"""The application: which screen is shown, what runs, signals, and what happens when we fail ourselves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import ClassVar
+
+from textual import events, on, work
+from textual.app import App, SuspendNotSupported, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import OptionList
+
+from mailwizard.errors import WizardError
+from mailwizard.stages import State
+from mailwizard.terminal import SMALLEST
+from mailwizard.tui import words
+from mailwizard.tui.contract import EngineFace
+from mailwizard.tui.desk import BEAT, Desk, Said, Stream
+from mailwizard.tui.dialogs import AskQuit, Notice
+from mailwizard.tui.frame import Frame
+from mailwizard.tui.packages import Packages
+from mailwizard.tui.small import TooSmall
+from mailwizard.tui.textpane import Lines, LogScreen
+from mailwizard.tui.widgets import HasCursor
+
+PATIENCE = 10.0
+"""Seconds that a command in hand gets to end after the screen is gone."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class WizardApp(App[None]):
+    """Owns the two threads that call the engine; screens ask and tell through it."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "mailwizard"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", priority=True, show=False),
+        Binding("f2", "shell", priority=True, show=False),
+        Binding("f3,ctrl+l", "redraw", priority=True, show=False),
+        Binding("ctrl+q", "quit", priority=True, show=False),
+    ]
+
+    def __init__(self, engine: EngineFace, *, host: str = "") -> None:
+        super().__init__()
+        self.theme = theme_for(os.environ)
+        self.animation_level = "none"
+        self.engine = engine
+        self.host = host
+        self.desk = Desk("engine")
+        self.packages = Packages(engine, self)
+        self.states: dict[str, State] = {step.id: State.PENDING for step in engine.steps}
+        self.stream: Stream | None = None
+        self.crash_said = ""
+        self._said = ""
+        self._said_left = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something changes the host, or tests it, right now."""
+        return self.stream is not None
+
+    async def on_mount(self) -> None:
+        self._handle_signals()
+        self.set_interval(1.0, self._tick)
+        self.set_interval(BEAT, self._beat)
+        from mailwizard.tui.welcome import WelcomeScreen
+
+        await self.push_screen(WelcomeScreen())
+
+    # What runs
+
+    def begin(self, stream: Stream) -> None:
+        """Start a stream; Esc is inert until it ends."""
+        self.stream = stream
+        stream.start(self.desk)
+
+    def end(self, event: Said) -> None:
+        """A stream has ended; a fault of ours in it is a fault of ours here."""
+        self.stream = None
+        if event.crash is not None:
+            raise event.crash
+
+    @on(Said)
+    def _packages_said(self, event: Said) -> None:
+        self.packages.said(event)
+        self._show_status()
+        if event.crash is not None:
+            raise event.crash
+
+    async def reload_states(self) -> None:
+        """Ask where every step stands."""
+        states = await self.desk.ask(self.engine.states)
+        self.states = {status.id: status.state for status in states}
+
+    def _beat(self) -> None:
+        for stream in (self.stream, self.packages.stream):
+            if stream is not None:
+                stream.flush()
+
+    # What is said at the foot of the screen
+
+    def say(self, text: str) -> None:
+        """Show a sentence for some seconds."""
+        self._said, self._said_left = text, 8
+        self._show_status()
+
+    def _tick(self) -> None:
+        self._said_left -= 1
+        self._show_status()
+
+    def _show_status(self) -> None:
+        text = self._said if self._said_left > 0 else self.packages.status()
+        for screen in self.screen_stack:
+            if isinstance(screen, Frame) and screen.is_mounted:
+                screen.show_status(words.fit(text, self.size.width - 2))
+
+    def copy_out(self, name: str, text: str, note: Callable[[str], None] | None = None) -> None:
+        """Copy by OSC 52 and into a file, because a terminal may refuse the first silently."""
+        self.copy_to_clipboard(text)
+        lines = len(text.splitlines())
+        said = f"Copied {lines} line{'s' if lines != 1 else ''}"
+        try:
+            said += f"; also in {self.engine.save_text(name, text)}"
+        except (OSError, WizardError) as error:
+            said += f"; not written to a file: {error}"
+        (note or self.say)(said)
+
+    def open_package_log(self) -> None:
+        """Show what the package manager says."""
+        if not self.packages.lines.total:
+            self.say("Nothing has run yet.")
+            return
+        self.open_log("Packages", self.packages.lines, "packages")
+
+    def open_log(self, title: str, lines: Lines, step_id: str) -> None:
+        """Show a log that may still grow."""
+        path = partial(self.engine.log_path, step_id)
+        self.push_screen(LogScreen(title, lines, path, name=f"{step_id}-log"))
+
+    # Where we are
+
+    @work(exclusive=True, group="go")
+    async def go_to(self, step_id: str | None) -> None:
+        """Show a step, or the end when there is none.
+
+        Runs as the application's worker: a screen's own would be cancelled with its screen.
+        """
+        await self._show(step_id)
+
+    async def _show(self, step_id: str | None) -> None:
+        from mailwizard.tui.finish import FinishScreen
+        from mailwizard.tui.step import StepScreen
+
+        screen: Frame = FinishScreen()
+        for step in self.engine.steps:
+            if step.id == step_id:
+                screen = StepScreen(step)
+        await self.switch_screen(screen)
+
+    @work(exclusive=True, group="go")
+    async def go_beside(self, step_id: str, by: int) -> None:
+        """Show the next or the previous step that was not skipped."""
+        chosen = [s.id for s in self.engine.steps if self.states[s.id] is not State.SKIPPED]
+        chosen = chosen if step_id in chosen else self._with(step_id, chosen)
+        index = chosen.index(step_id) + by
+        if index < 0:
+            from mailwizard.tui.welcome import WelcomeScreen
+
+            await self.switch_screen(WelcomeScreen())
+        else:
+            await self._show(chosen[index] if index < len(chosen) else None)
+
+    @work(exclusive=True, group="go")
+    async def go_on(self) -> None:
+        """Show the first step that is not verified, or the end."""
+        await self._show(await self.desk.ask(self.engine.next_step))
+
+    def _with(self, step_id: str, chosen: list[str]) -> list[str]:
+        return [s.id for s in self.engine.steps if s.id in chosen or s.id == step_id]
+
+    def reachable(self) -> list[str]:
+        """The steps one may go to: every one up to the first that is not verified."""
+        found = []
+        for step in self.engine.steps:
+            found.append(step.id)
+            if self.states[step.id] not in {State.VERIFIED, State.SKIPPED}:
+                break
+        return found
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette."""
+        titles = {step.id: step.title for step in self.engine.steps}
+        if not self.busy:
+            for step_id in self.reachable():
+                go = partial(self.go_to, step_id)
+                yield SystemCommand(f"Go to: {titles[step_id]}", "Show this step", go)
+        yield SystemCommand("Help", "This field, this step, the keys", self.action_help)
+        yield SystemCommand("Shell", "A shell, and back", self.action_shell)
+        yield SystemCommand("Package log", "What the package manager says", self.open_package_log)
+        yield SystemCommand("Redraw", "Paint the screen anew", self.action_redraw)
+        yield SystemCommand("Theme", "Choose other colours", self.action_change_theme)
+        yield SystemCommand("Quit", "Leave; everything is saved", self.ask_quit)
+
+    # Keys that work everywhere
+
+    def action_help(self) -> None:
+        """Help for the focused field, the step and the keys."""
+        from mailwizard.tui.help import HelpScreen, help_text
+
+        if isinstance(self.screen, Frame):
+            self.push_screen(HelpScreen("Help", help_text(self.screen), name="help"))
+
+    def action_shell(self) -> None:
+        """Hand the terminal to a shell until it ends."""
+        try:
+            with self.suspend():
+                self.engine.shell()
+        except SuspendNotSupported:
+            self.say("This terminal cannot be handed over; open a second one.")
+        self.action_redraw()
+
+    def action_redraw(self) -> None:
+        """Paint everything anew."""
+        self.screen.refresh(repaint=True, layout=True)
+
+    async def action_quit(self) -> None:
+        """Ask before leaving."""
+        self.ask_quit()
+
+    @work(exclusive=True, group="quit")
+    async def ask_quit(self) -> None:
+        """Leave when that is confirmed."""
+        if isinstance(self.screen, AskQuit):
+            return
+        if await self.push_screen_wait(AskQuit(self.busy or self.packages.running)):
+            self.leave()
+
+    def leave(self) -> None:
+        """End with the exit code that the steps deserve."""
+        self.exit(return_code=1 if State.FAILED in self.states.values() else 0)
+
+    # The real cursor follows the focus, for screen readers and braille displays
+
+    @on(events.DescendantFocus)
+    @on(OptionList.OptionHighlighted)
+    def place_cursor(self) -> None:
+        """Put the terminal's own cursor where the reader is."""
+        self._cursor_to_focus()
+        self.call_after_refresh(self._cursor_to_focus)
+
+    def _cursor_to_focus(self) -> None:
+        focused = self.screen.focused if self.screen_stack else None
+        if focused is None or not isinstance(focused, HasCursor):
+            return
+        position = focused.content_region.offset + focused.cursor_inside()
+        if position != self.cursor_position:
+            self.cursor_position = position
+            focused.refresh()  # the position is sent with the next paint only
+
+    # Size, signals, and faults
+
+    def on_resize(self, event: events.Resize) -> None:
+        size = event.size
+        small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
+        shown = next((s for s in self.screen_stack if isinstance(s, TooSmall)), None)
+        if small and shown is None:
+            self.push_screen(TooSmall())
+        elif not small and shown is self.screen:
+            self.pop_screen()
+        if not small and (size.width < 80 or size.height < 24):
+            self.say(f"This terminal is {size.width}x{size.height}; all of it fits from 80x24 on.")
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            # Only the main thread may; a test's loop may run elsewhere.
+            with suppress(ValueError, RuntimeError, NotImplementedError):
+                loop.add_signal_handler(number, self._stop_by, number)
+
+    def _stop_by(self, number: int) -> None:
+        self.exit(return_code=128 + number)
+
+    def _handle_exception(self, error: Exception) -> None:
+        error = getattr(error, "error", error)  # what failed inside a worker
+        if isinstance(error, WizardError):
+            self.push_screen(Notice(error))
+            return
+        # The library would print a traceback with the values of local variables, secrets among them.
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+            self.crash_said = self._report(error)
+        self._close_messages_no_wait()
+
+    def _report(self, error: Exception) -> str:
+        said = "mailwizard stopped over a fault of its own; everything up to here is saved."
+        try:
+            said += f" Report: {self.engine.report_crash(error)}."
+        except Exception as second:
+            said += f" No report could be written ({type(second).__name__})."
+        return f"{said} Run `mailwizard` to go on."
+
+    def close(self) -> None:
+        """Let both threads come to a safe point."""
+        if self.stream is not None:
+            self.stream.stop()
+        self.desk.close(PATIENCE)
+        self.packages.close(PATIENCE)
+
+
+def theme_for(environ: Mapping[str, str]) -> str:
+    """The terminal's own colours; light where it says that it is, and whatever the user named."""
+    if named := environ.get("TEXTUAL_THEME"):
+        return named
+    background = environ.get("COLORFGBG", "").rpartition(";")[2]
+    return "ansi-light" if background in {"7", "15"} else "ansi-dark"
+
+
+def run(engine: EngineFace, *, host: str = "") -> int:
+    """Run until left, stopped or broken; the terminal is as it was before, whichever it is."""
+    app = WizardApp(engine, host=host or os.uname().nodename)
+    try:
+        app.run()
+    finally:
+        app.close()
+    if app.crash_said:
+        print(app.crash_said, file=sys.stderr)
+    return app.return_code or 0
+
+

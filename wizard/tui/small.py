@@ -1,0 +1,21 @@
+"""What is shown where nothing fits."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from mailwizard.terminal import SMALLEST
+
+
+class TooSmall(ModalScreen[None]):
+    """Covers everything until the terminal is larger; what runs goes on."""
+
+    def compose(self) -> ComposeResult:
+        width, height = SMALLEST
+        yield Static(
+            f"This terminal is too small. Make it at least {width}x{height}, better 80x24, "
+            "or leave with Ctrl+Q and run mailwizard --plain. Nothing is lost.",
+            markup=False,
+        )
