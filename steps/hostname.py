@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 
 from mailwizard import probes
 from mailwizard.changes import FileContent, HostName, HostsEntry
 from mailwizard.fields import Address
 from mailwizard.fields import HostName as FullName
-from mailwizard.model import Change, Context, Probe, Question, Step
+from mailwizard.model import Change, Context, Probe, Question, Record, Step
 from mailwizard.platform import facts
+from mailwizard.probes.networks import is_private
 from mailwizard.render import render
 
 MAIL_DAEMONS = ("master", "smtpd", "dovecot", "imap-login", "pop3-login")
@@ -47,6 +49,19 @@ def probe(context: Context) -> Iterator[Probe]:
     yield probes.Advisory(probes.ReverseExists(public, fqdn))
     yield probes.Advisory(probes.ReverseMatches(fqdn, public))
     yield probes.Port25Open()
+
+
+def records(context: Context) -> Iterator[Record]:
+    """The name leads to the addresses and each address back to the name."""
+    fqdn = context["fqdn"]
+    for text in addresses(context):
+        address = ipaddress.ip_address(text)
+        kind = "A" if address.version == 4 else "AAAA"
+        yield Record(fqdn, kind, text, "The name of this host leads to its address.")
+        why = "Large providers refuse mail from an address without a name of its own."
+        # nobody can publish the name of a private address to the world
+        wanted = not is_private(text)
+        yield Record(address.reverse_pointer, "PTR", f"{fqdn}.", why, required=wanted)
 
 
 STEP = Step(
@@ -90,4 +105,5 @@ STEP = Step(
     plan=plan,
     probes=probe,
     packages=lambda _context: ("network-tools",),
+    records=records,
 )

@@ -14,7 +14,7 @@ from mailwizard.changes import (
     Service,
 )
 from mailwizard.fields import Domain, Listing, Network, Size
-from mailwizard.model import Change, Context, Probe, Question, Step
+from mailwizard.model import Change, Context, Probe, Question, Record, Step
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 MESSAGE_SIZE = 50 * 2**20
@@ -132,6 +132,13 @@ def conversation(context: Context) -> Iterator[Probe]:
     yield probes.DeliversMail(recipient, login)
 
 
+def records(context: Context) -> Iterator[Record]:
+    """The world brings mail for each domain to this host (RFC 5321 5.1: a name, not an address)."""
+    fqdn = context.of("hostname")["fqdn"]
+    for domain in context["domains"]:
+        yield Record(domain, "MX", f"10 {fqdn}.", f"Mail for {domain} is brought to this host.")
+
+
 def default_domains(context: Context) -> list[str]:
     """The domain of the host name; the name itself when nothing but a top level is left."""
     fqdn: str = context.of("hostname")["fqdn"]
@@ -178,5 +185,6 @@ STEP = Step(
     plan=plan,
     probes=probe,
     packages=lambda _context: ("postfix",),
+    records=records,
     needs=("hostname",),
 )

@@ -325,6 +325,21 @@ class Probe(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """A record that the DNS must hold for a step to do its work in the world.
+
+    The owner is absolute, without the final dot. The value stands as in a zone file, names in it
+    absolute with the final dot; only TXT is the bare text, unquoted and of any length.
+    """
+
+    owner: str
+    type: str
+    value: str
+    why: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One HOWTO step: explains itself, asks, plans its changes, and proves itself."""
 
@@ -338,5 +353,7 @@ class Step:
     """Platform roles, e.g. "postfix"; all steps' packages go into one transaction."""
     review: Callable[[Context], Iterator[tuple[str, str]]] = field(default=lambda _context: iter(()))
     """Complaints over answers that no single field can see: (question name, what is wrong)."""
+    records: Callable[[Context], Iterator[Record]] = field(default=lambda _context: iter(()))
+    """What the DNS must hold; somebody else's hands publish it, `mailwizard dns` compares."""
     needs: tuple[str, ...] = ()
     optional: bool = False
