@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import termios
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
@@ -21,6 +21,7 @@ from mailwizard.errors import WizardError
 from mailwizard.events import Event
 
 _STOPPING = (signal.SIGHUP, signal.SIGTERM)
+_REPEAT = 2.0
 
 
 class Halt(KeyboardInterrupt):
@@ -40,18 +41,29 @@ class Leave(Exception):
 
 @contextmanager
 def signals_halt() -> Iterator[None]:
-    """Turn a hang-up and SIGTERM into `Halt`, once; by default either would kill the program."""
+    """Turn a hang-up and SIGTERM into `Halt`; by default either would kill the program."""
+
+    def repeat(number: int) -> Callable[[int, FrameType | None], None]:
+        def raise_again(_alarm: int, _frame: FrameType | None) -> None:
+            raise Halt(number)
+
+        return raise_again
 
     def halt(number: int, _frame: FrameType | None) -> None:
         # They come in pairs when a session ends; the second must not cut short the first.
         for each in _STOPPING:
             signal.signal(each, signal.SIG_IGN)
+        # What a signal handler raises is lost inside a destructor or a callback: raise until it
+        # arrives.
+        signal.signal(signal.SIGALRM, repeat(number))
+        signal.setitimer(signal.ITIMER_REAL, _REPEAT, _REPEAT)
         raise Halt(number)
 
     before = {number: signal.signal(number, halt) for number in _STOPPING}
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             if signal.getsignal(number) is halt:
                 signal.signal(number, handler)

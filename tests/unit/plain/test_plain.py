@@ -309,6 +309,16 @@ def test_a_signal_saves_and_says_so(start: Start, number: int, code: int, busy: 
     assert person.ends() == code
 
 
+def test_a_stop_that_gets_lost_is_repeated(start: Start) -> None:
+    person = start("slow", "deaf")
+    person.begins()
+    person.picks(APPLY, DO)
+    person.sees("do    relay limits")
+    person.child.kill(signal.SIGTERM)
+    person.sees("is saved")
+    assert person.ends() == 143
+
+
 def test_a_terminal_that_goes_away(start: Start) -> None:
     person = start()
     person.begins()
