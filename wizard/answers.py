@@ -84,9 +84,10 @@ class Answers:
         kept = {name: value for name, value in self.values.get(step, {}).items() if name != key}
         return replace(self, values={**self.values, step: kept})
 
-    def enabled(self, step: str, default: bool = True) -> bool:
-        """Whether an optional step is wanted."""
-        return bool(self.values.get(step, {}).get(ENABLED, default))
+    def enabled(self, step: str, default: bool = False) -> bool:
+        """Whether an optional step is wanted: as it says, or because something was given for it."""
+        given = self.values.get(step, {})
+        return given.get(ENABLED, bool(given) or default) is True
 
     def examine(
         self, steps: Sequence[Step], look: Look
@@ -113,21 +114,22 @@ class Answers:
         self, step: Step, resolved: dict[str, dict[str, Any]], look: Look, broken: bool
     ) -> list[Complaint]:
         context = Context(step.id, resolved, look)
-        complaints: list[Complaint] = []
+        complaints = self._switch(step, context, resolved)
+        if not resolved[step.id].get(ENABLED, True):
+            return complaints
+        for question in step.questions:
+            if question.name != ENABLED:
+                unsure = broken or bool(complaints)
+                complaints += self._answer(question, context, resolved[step.id], unsure)
+        if complaints:
+            return complaints
         try:
-            complaints += self._switch(step, context, resolved)
-            if not resolved[step.id].get(ENABLED, True):
-                return complaints
-            for question in step.questions:
-                if question.name != ENABLED:
-                    complaints += self._answer(question, context, resolved[step.id])
-            if not complaints:
-                complaints += [(f"{step.id}.{key}", said) for key, said in step.review(context)]
+            return [(f"{step.id}.{key}", said) for key, said in step.review(context)]
         except KeyError:
-            # What a default or a review builds on is itself complained of already.
-            if not (broken or complaints):
+            # It looks at an answer of another step that is complained of already.
+            if not broken:
                 raise
-        return complaints
+            return []
 
     def _switch(
         self, step: Step, context: Context, resolved: dict[str, dict[str, Any]]
@@ -137,29 +139,31 @@ class Answers:
         if not step.optional:
             wrong = given is not None and given is not True
             return [(key, "this step cannot be left out; remove the line")] if wrong else []
-        if given is None:
-            asked = [question for question in step.questions if question.name == ENABLED]
-            given = bool(asked[0].default(context)) if asked else True
-        if not isinstance(given, bool):
+        if given is not None and not isinstance(given, bool):
             return [(key, f"{quoted(given)} is not right; true or false without quotes is")]
-        resolved[step.id][ENABLED] = given
-        missing = [
-            need for need in step.needs if given and not resolved.get(need, {}).get(ENABLED, True)
-        ]
-        return [(key, f"needs the step '{need}', which is left out") for need in missing]
+        asked = [question for question in step.questions if question.name == ENABLED]
+        on = self.enabled(step.id, default=bool(asked and asked[0].default(context)))
+        resolved[step.id][ENABLED] = on
+        missing = [need for need in step.needs if not resolved.get(need, {}).get(ENABLED, True)]
+        return [(key, f"needs the step '{need}', which is left out") for need in missing if on]
 
     def _answer(
-        self, question: Question, context: Context, into: dict[str, Any]
+        self, question: Question, context: Context, into: dict[str, Any], unsure: bool
     ) -> list[Complaint]:
         key = f"{context.step}.{question.name}"
         given = self.is_given(context.step, question.name)
-        value = self.given(context.step, question.name) if given else question.default(context)
+        value = self.given(context.step, question.name)
         try:
+            value = value if given else question.default(context)
             if value is None and not given and not question.optional:
-                raise ValueError(_needed(context.step, question))
+                return [(key, _needed(context.step, question))]
             into[question.name] = _checked(question.kind, value, question.optional)
         except ValueError as error:
-            return [(key, str(error) if given or value is None else _found(value, error))]
+            return [(key, str(error) if given else _found(value, error))]
+        except KeyError:
+            # The default builds on an answer that is complained of already.
+            if not unsure:
+                raise
         return []
 
     def _question(self, step: str, key: str) -> Question | None:
@@ -183,16 +187,20 @@ def _read(path: str) -> str:
 
 
 def _bytes(path: str) -> bytes:
-    example_hint = "`mailwizard answers > FILE` writes a commented example."
+    hint = "`mailwizard answers > FILE` writes a commented example."
     try:
+        # O_NONBLOCK: a named pipe must not keep an unattended run waiting.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb", closefd=True) as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise BadUsage(f"{path} is not a plain file", hint=example_hint)
-            return file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the name is not valid"
-        raise BadUsage(f"{path} cannot be read: {reason}", hint=example_hint) from None
+        raise BadUsage(f"{path} cannot be read: {reason}", hint=hint) from None
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise BadUsage(f"{path} is not a plain file", hint=hint)
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(LARGEST + 1)
+    finally:
+        os.close(handle)
 
 
 _TOML_HINTS = (

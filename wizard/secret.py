@@ -32,15 +32,15 @@ def _from_file(path: str, uid: int) -> str:
             f"the secret file {path} cannot be read: {error.strerror}",
             hint="It must be a plain file, not a link, that you own, with mode 0600.",
         ) from None
-    with os.fdopen(handle, "rb") as file:
-        _refuse_exposed(path, os.fstat(handle), uid)
-        data = file.read(LONGEST + 1)
     try:
-        return data.decode("utf-8")
+        _refuse_exposed(path, os.fstat(handle), uid)
+        return os.read(handle, LONGEST + 2).decode("utf-8")
     except UnicodeDecodeError:
         raise BadUsage(
             f"the secret file {path} is not UTF-8 text", hint="Save it as UTF-8."
         ) from None
+    finally:
+        os.close(handle)
 
 
 def _refuse_exposed(path: str, about: os.stat_result, uid: int) -> None:

@@ -1,4 +1,5 @@
 """Every kind of field: what passes, what is refused and why, and that hostile values are inert."""
+# ruff: noqa: RUF001 - letters that look alike are what is tested here
 
 from __future__ import annotations
 
@@ -36,6 +37,8 @@ from mailwizard.model import SecretRef
 
 ACCOUNT = Record((("login", Login()), ("password", SecretField())))
 
+NAMES = Table(AliasName(), OneOrMore(AliasTarget()))
+
 KINDS: list[Field] = [
     HostName(),
     Domain(),
@@ -57,7 +60,7 @@ KINDS: list[Field] = [
     Path(),
     Listing(Domain()),
     OneOrMore(AliasTarget()),
-    Table(AliasName(), OneOrMore(AliasTarget())),
+    NAMES,
     ACCOUNT,
     Listing(ACCOUNT),
     SecretField(),
@@ -105,11 +108,12 @@ PASS: list[tuple[Field, Any, Any]] = [
     (Listing(Domain()), ["b.example", "A.example", "a.example"], ["b.example", "a.example"]),
     (Listing(Domain()), (), []),
     (OneOrMore(Login()), "alice", ["alice"]),
-    (Table(AliasName(), OneOrMore(AliasTarget())), {"Sales": "al", "x": ["b"]}, {"Sales": ["al"], "x": ["b"]}),
+    (NAMES, {"Sales": "al", "x": ["b"]}, {"Sales": ["al"], "x": ["b"]}),
     (SecretField(), {"env": "RELAY_PASSWORD"}, SecretRef(env="RELAY_PASSWORD")),
     (SecretField(), {"file": "/root/pw"}, SecretRef(file="/root/pw")),
     (SecretField(), SecretRef(file="/root/pw"), SecretRef(file="/root/pw")),
-    (ACCOUNT, {"login": "al", "password": {"env": "P"}}, {"login": "al", "password": SecretRef(env="P")}),
+    (Record((("a", Login()), ("p", SecretField()))), {"a": "al", "p": {"env": "P"}},
+     {"a": "al", "p": SecretRef(env="P")}),
 ]  # fmt: skip
 
 REFUSED: list[tuple[Field, Any, str]] = [
@@ -212,7 +216,7 @@ REFUSED: list[tuple[Field, Any, str]] = [
     (Path(), "/", "root folder"),
     (Listing(Domain(), least=1), [], "at least 1"),
     (Listing(Domain()), "a.example", "a list in brackets"),
-    (Table(AliasName(), OneOrMore(AliasTarget())), {"a": "|x"}, "a: '|x' would run a program"),
+    (NAMES, {"a": "|x"}, "a: '|x' would run a program"),
     (Table(AliasName(), AliasTarget()), {"A": "x", "a": "y"}, "there twice"),
     (ACCOUNT, {"login": "al"}, "'password' is missing"),
     (ACCOUNT, {"login": "al", "pasword": 1}, "did you mean 'password'?"),
@@ -226,7 +230,8 @@ REFUSED: list[tuple[Field, Any, str]] = [
 HOSTILE = [
     ";", "; rm -rf /", "$(id)", "`id`", "|", "| id", "&", "&& id", ">x", "<x", "*", "?", "[a]", "~",
     "~root", "#", "!", "!!", "%", "%u", "%s%n", "'", '"', "\\", "a\nb", "a\rb", "a\0b", "\x1b[2J",
-    "\x9b2J", "\x7f", "-oProxyCommand=x", "--help", "-f", "{{7*7}}", "{% raw %}", "${x}", "$x", "$$",
+    "\x9b2J", "\x7f", "-oProxyCommand=x", "--help", "-f", "{{7*7}}", "{% raw %}", "${x}", "$x",
+    "$$",
     "\ud800", "\u2028", "\u202e", "\ufeff", "\u200b", "..", "../../etc/passwd", "a/../b", "\t", " ",
     "smtpd_relay_restrictions = permit", "x" * 65536, "[red]", "[/x]", "{", "}", "a,b", "a b", "",
 ]  # fmt: skip
@@ -321,21 +326,20 @@ def test_names_are_shown_in_both_forms() -> None:
 
 
 def test_lists_and_tables_as_a_person_types_them() -> None:
-    names = Table(AliasName(), OneOrMore(AliasTarget()))
     wanted = {"sales": ["alice", "bob"], "info": ["carol"]}
-    assert names.parse("sales = alice, bob\ninfo=carol\n") == wanted
-    assert names.parse("sales = alice bob; info = carol") == wanted
-    assert names.parse("sales = alice, bob, info = carol") == wanted
-    assert names.parse("") == {}
+    assert NAMES.parse("sales = alice, bob\ninfo=carol\n") == wanted
+    assert NAMES.parse("sales = alice bob; info = carol") == wanted
+    assert NAMES.parse("sales = alice, bob, info = carol") == wanted
+    assert NAMES.parse("") == {}
     assert Listing(Domain()).parse("a.example b.example,c.example") == [
         "a.example",
         "b.example",
         "c.example",
     ]
     with pytest.raises(ValueError, match="has no name"):
-        names.parse("alice")
+        NAMES.parse("alice")
     with pytest.raises(ValueError, match="there twice"):
-        names.parse("a = b; a = c")
+        NAMES.parse("a = b; a = c")
 
 
 def test_a_refused_secret_is_never_repeated() -> None:

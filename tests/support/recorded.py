@@ -1,0 +1,186 @@
+"""A host out of a table: recorded files and command answers in, what was done to it out."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailwizard.errors import CommandFailed
+from mailwizard.model import Completed, FileState, SecretRef
+from mailwizard.platform.base import Distribution
+from mailwizard.platform.debian import TRIXIE
+
+
+@dataclass
+class Written:
+    """A file as the change left it."""
+
+    data: bytes
+    mode: int = 0o644
+    owner: tuple[int, int] = (0, 0)
+    mtime_ns: int = 0
+
+
+@dataclass
+class RecordedLook:
+    """A host to look at: nothing but what was recorded is there."""
+
+    platform: Distribution = TRIXIE
+    files: dict[str, Written] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    answers: dict[str, Completed] = field(default_factory=dict)
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    programs: set[str] = field(default_factory=set)
+
+    def read(self, path: str) -> bytes:
+        found = self.files.get(path)
+        return found.data if found else b""
+
+    def state(self, path: str) -> FileState:
+        if path in self.files:
+            file = self.files[path]
+            uid, gid = file.owner
+            return FileState("file", file.mode, uid, gid, file.mtime_ns, len(file.data))
+        return FileState("dir", 0o755) if self._is_folder(path) else FileState("absent")
+
+    def list(self, path: str) -> Sequence[str]:
+        start = path.rstrip("/") + "/"
+        inside = [name for name in (*self.files, *self.folders) if name.startswith(start)]
+        return sorted({name.removeprefix(start).split("/")[0] for name in inside})
+
+    def ask(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str = "",
+        timeout: float = 30,
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        self.asked.append(tuple(argv))
+        known = self.answers.get(shlex.join(argv))
+        return known or Completed(tuple(argv), 127, "", f"{argv[0]}: not recorded")
+
+    def which(self, program: str) -> str:
+        return f"/usr/bin/{program}" if program in self.programs else ""
+
+    @contextlib.contextmanager
+    def draft(self, files: Mapping[str, bytes]) -> Iterator[str]:
+        folder = "/run/mailwizard-draft"
+        drafted = {f"{folder}/{name}": Written(data) for name, data in files.items()}
+        self.files |= drafted
+        try:
+            yield folder
+        finally:
+            for path in [path for path in self.files if path.startswith(folder + "/")]:
+                del self.files[path]
+
+    def _is_folder(self, path: str) -> bool:
+        inside = path.rstrip("/") + "/"
+        return path in self.folders or any(name.startswith(inside) for name in self.files)
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A long command that has ended already."""
+
+    done: Completed
+
+    def lines(self) -> Iterator[str]:
+        yield from self.done.out.splitlines()
+
+    @property
+    def code(self) -> int | None:
+        return self.done.code
+
+    @property
+    def log(self) -> str:
+        return "/var/lib/mailwizard/recorded.log"
+
+
+@dataclass
+class RecordedHost(RecordedLook):
+    """A host to be changed: it keeps what was written, and lists what was run."""
+
+    ran: list[tuple[str, ...]] = field(default_factory=list)
+    stdin: list[str] = field(default_factory=list)
+    written: dict[str, Written] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str = "",
+        timeout: float = 120,
+        env: Mapping[str, str] | None = None,
+        ok: Sequence[int] = (0,),
+    ) -> Completed:
+        self.ran.append(tuple(argv))
+        self.stdin.append(stdin)
+        done = self.answers.get(shlex.join(argv), Completed(tuple(argv), 0))
+        if done.code not in ok:
+            raise CommandFailed(tuple(argv), done.code, tuple(done.err.splitlines()))
+        return done
+
+    def start_detached(
+        self,
+        unit: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
+        after: Sequence[str] = (),
+    ) -> RecordedRun:
+        return RecordedRun(self.run(argv, ok=range(256)))
+
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        *,
+        mode: int = 0o644,
+        owner: tuple[int, int] | None = None,
+        mtime_ns: int | None = None,
+    ) -> None:
+        old = self.files.get(path)
+        kept = Written(
+            data,
+            old.mode if old else mode,
+            owner or (old.owner if old else (0, 0)),
+            mtime_ns or 2 * 10**18,
+        )
+        self.files[path] = self.written[path] = kept
+
+    def restore(self, path: str, state: FileState, data: bytes) -> None:
+        self.files[path] = Written(data, state.mode, (state.uid, state.gid), state.mtime_ns)
+
+    def remove(self, path: str) -> None:
+        self.removed.append(path)
+        self.files.pop(path, None)
+
+    def make_dir(self, path: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> None:
+        self.folders.add(path)
+
+    def secret(self, ref: SecretRef) -> str:
+        return self.secrets[ref.env or ref.file]
+
+
+def recorded(facts: Mapping[str, Any], platform: Distribution) -> RecordedHost:
+    """The host that a case's tables describe."""
+    commands = {
+        argv: Completed(tuple(shlex.split(argv)), *_answer(answer))
+        for argv, answer in facts.get("commands", {}).items()
+    }
+    files = {path: Written(text.encode()) for path, text in facts.get("files", {}).items()}
+    programs = set(facts.get("programs", ())) | {argv.split()[0] for argv in commands}
+    return RecordedHost(platform, files, set(facts.get("folders", ())), commands, programs=programs)
+
+
+def _answer(answer: str | Mapping[str, Any]) -> tuple[int, str, str]:
+    if isinstance(answer, str):
+        return 0, answer, ""
+    return answer.get("code", 0), answer.get("out", ""), answer.get("err", "")

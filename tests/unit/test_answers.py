@@ -1,0 +1,296 @@
+"""The answer file: what is said of a wrong one, what follows from a right one, text and back."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.recorded import RecordedHost
+
+from mailwizard.answers import Answers, dump, example, read_secret
+from mailwizard.errors import BadAnswer, BadUsage
+from mailwizard.fields import (
+    Address,
+    AliasName,
+    AliasTarget,
+    Domain,
+    HostName,
+    Listing,
+    OneOrMore,
+    SecretField,
+    Size,
+    Table,
+)
+from mailwizard.model import Context, Question, SecretRef, Step
+
+
+def nothing(_context: Context) -> Iterator[Any]:
+    return iter(())
+
+
+def ask(name: str, kind: Any, default: Any = None, *, optional: bool = False) -> Question:
+    found = default if callable(default) else lambda _context: default
+    return Question(name, f"The {name}", kind, found, optional=optional)
+
+
+def step(name: str, *questions: Question, **more: Any) -> Step:
+    return Step(name, name.title(), "", questions, nothing, nothing, **more)
+
+
+def domain_of_host(context: Context) -> list[str]:
+    return [context.of("hostname")["fqdn"].partition(".")[2]]
+
+
+def review(context: Context) -> Iterator[tuple[str, str]]:
+    if "root" not in context["aliases"]:
+        yield "aliases", "root leads nowhere"
+
+
+STEPS = (
+    step("hostname", ask("fqdn", HostName()), ask("address6", Address(6), optional=True)),
+    step(
+        "postfix", ask("domains", Listing(Domain(), 1), domain_of_host), ask("size", Size(), 2**20)
+    ),
+    step(
+        "aliases",
+        ask(
+            "aliases", Table(AliasName(), OneOrMore(AliasTarget())), {"root": ["al"]}, optional=True
+        ),
+        review=review,
+    ),
+    step("relay", ask("password", SecretField()), optional=True, needs=("postfix",)),
+    step("filter", ask("host", HostName(), "a.example.org"), optional=True, needs=("relay",)),
+)
+LOOK = RecordedHost()
+FQDN = '[hostname]\nfqdn = "mail.example.org"\n'
+
+
+def resolve(text: str) -> dict[str, dict[str, Any]]:
+    return Answers.from_text(text, STEPS).resolve(STEPS, LOOK)
+
+
+def refusal(text: str) -> BadUsage:
+    with pytest.raises(BadUsage) as refused:
+        resolve(text)
+    assert refused.value.exit_code == 2
+    return refused.value
+
+
+def test_defaults_follow_from_earlier_answers() -> None:
+    found = resolve(FQDN)
+    assert found["hostname"] == {"fqdn": "mail.example.org", "address6": None}
+    assert found["postfix"] == {"domains": ["example.org"], "size": 2**20}
+    assert found["aliases"] == {"aliases": {"root": ["al"]}}
+    assert found["relay"] == {"enabled": False}
+
+
+def test_values_are_kept_as_checked() -> None:
+    answers = Answers.from_text('[hostname]\nfqdn = "BÜCHER.example."\n', STEPS)
+    assert answers.given("hostname", "fqdn") == "xn--bcher-kva.example"
+    assert answers.given("hostname", "address6") is None
+    assert answers.is_given("hostname", "fqdn")
+    assert not answers.is_given("postfix", "size")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        ("", "hostname.fqdn", 'below [hostname], for example: fqdn = "mail.example.org"'),
+        ('[hostname]\nfqdn = "mail"', "hostname.fqdn", "only one label"),
+        ("[hostname]\nfqdn = 5", "hostname.fqdn", "is a number; a text in quotes is needed"),
+        ("[hostnam]", "hostnam", "did you mean 'hostname'?"),
+        ("[zzz]", "zzz", "known are: hostname, postfix, aliases"),
+        (FQDN + "[postfix]\nsiez = 1", "postfix.siez", "did you mean 'size'?"),
+        ('fqdn = "mail.example.org"', "fqdn", "below the line [hostname]"),
+        ("hostname = 5", "hostname", "must be a table: a line [hostname]"),
+        (FQDN + "enabled = false", "hostname.enabled", "cannot be left out"),
+        (FQDN + '[relay]\nenabled = "no"', "relay.enabled", "true or false without quotes is"),
+        (FQDN + "[relay]\nenabled = []", "relay.enabled", "true or false without quotes is"),
+        (FQDN + "[relay]\nenabled = true", "relay.password", "password = { file = "),
+        (FQDN + "[filter]\nenabled = true", "filter.enabled", "needs the step 'relay'"),
+        (FQDN + '[aliases.aliases]\na = "b"', "aliases.aliases", "root leads nowhere"),
+        (FQDN + '[aliases]\naliases = ""', "aliases.aliases", "a table of names is right"),
+    ],
+)
+def test_a_wrong_answer_is_named_with_what_would_be_right(text: str, key: str, said: str) -> None:
+    refused = refusal(text)
+    assert isinstance(refused, BadAnswer)
+    assert refused.key == key
+    assert said in refused.message
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    text = '[hostname]\nfqdn = "mail"\n[postfix]\nsize = "x"\n[aliases.aliases]\na = "|b"'
+    refused = refusal(text)
+    lines = refused.message.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "hostname.fqdn",
+        "postfix.size",
+        "aliases.aliases",
+    ]
+    assert len(refusal("[a]\n[b]\n").message.splitlines()) == 2
+
+
+def test_a_default_that_fails_is_told_as_such() -> None:
+    steps = (step("hostname", ask("fqdn", HostName(), "localhost")),)
+    with pytest.raises(BadAnswer, match="what this host says, 'localhost', cannot be used"):
+        Answers.empty(steps).resolve(steps, LOOK)
+
+
+def test_a_mistake_of_ours_is_not_hidden() -> None:
+    steps = (step("hostname", ask("fqdn", HostName(), lambda context: context["nothing"])),)
+    with pytest.raises(KeyError):
+        Answers.empty(steps).resolve(steps, LOOK)
+
+
+def test_a_table_that_is_given_switches_its_step_on() -> None:
+    found = resolve(FQDN + '[relay]\npassword = { env = "P" }')
+    assert found["relay"] == {"enabled": True, "password": SecretRef(env="P")}
+    off = resolve(FQDN + '[relay]\nenabled = false\npassword = { env = "P" }')
+    assert off["relay"] == {"enabled": False}
+
+
+def test_a_step_may_be_on_by_itself() -> None:
+    steps = (step("filter", ask("enabled", None, True), ask("size", Size(), 5), optional=True),)
+    assert Answers.empty(steps).resolve(steps, LOOK) == {"filter": {"enabled": True, "size": 5}}
+    off = Answers.from_text("[filter]\nenabled = false", steps)
+    assert off.resolve(steps, LOOK) == {"filter": {"enabled": False}}
+
+
+def test_one_value_at_a_time() -> None:
+    answers = Answers.empty(STEPS).with_value("hostname", "fqdn", "Mail.example.org")
+    assert answers.given("hostname", "fqdn") == "mail.example.org"
+    assert answers.with_value("hostname", "address6", "").is_given("hostname", "address6")
+    assert answers.without("hostname", "fqdn").given("hostname", "fqdn") is None
+    assert answers.with_value("relay", "enabled", True).enabled("relay")
+    assert not answers.enabled("relay")
+    with pytest.raises(BadAnswer, match=r"postfix\.size: '5 XB' is not a size"):
+        answers.with_value("postfix", "size", "5 XB")
+    with pytest.raises(BadAnswer, match="no such question"):
+        answers.with_value("postfix", "nonsense", 1)
+
+
+def test_text_and_back() -> None:
+    given = (
+        FQDN
+        + '[postfix]\ndomains = ["bücher.example"]\nsize = "50 MiB"\n'
+        + '[aliases.aliases]\nroot = "al"\n"a+b" = ["x", "y@example.net"]\n'
+        + '[relay]\npassword = { file = "/root/pw" }\n'
+    )
+    found = resolve(given)
+    text = dump(STEPS, found)
+    assert resolve(text) == found
+    assert '# The size\nsize = "50 MiB"' in text
+    assert 'password = { file = "/root/pw" }' in text
+
+
+def test_an_answer_file_is_saved_for_its_owner_only() -> None:
+    host = RecordedHost()
+    Answers.from_text(FQDN, STEPS).save(host, "/var/lib/mailwizard/answers.toml")
+    written = host.written["/var/lib/mailwizard/answers.toml"]
+    assert written.mode == 0o600
+    assert resolve(written.data.decode()) == resolve(FQDN)
+
+
+def test_the_example_has_every_key_and_its_lines_are_right() -> None:
+    text = example(STEPS)
+    tomllib.loads(text)
+    bare = [line.removeprefix("# ") for line in text.splitlines() if " = " in line]
+    for part in STEPS:
+        for question in part.questions:
+            assert any(line.startswith(f"{question.name} = ") for line in bare)
+    filled = text
+    for line in text.splitlines():
+        if line.startswith(("# fqdn", "# domains", "# size", "# host")):
+            filled = filled.replace(line, line.removeprefix("# "))
+    assert resolve(filled.replace("# enabled = false", "enabled = false"))["postfix"]["size"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("[hostname]\nfqdn = mail", "line 2, column 8: invalid value", "stands in quotes"),
+        ("[hostname]\nfqdn 5", "line 2, column 6: expected '='", 'key = "value"'),
+        ("[a]\nx = 1\nx = 2\n", "line 3", "only once"),
+        ("[a]\n[a]\n", "line 2", "only once"),
+        ('a = "x\ny"', "line 1", "in quotes, on one line"),
+        pytest.param("a = " + "[" * 20000, "nested too deeply", "", id="deep"),
+        pytest.param("a = " + "9" * 5000, "a value", "", id="long"),
+    ],
+)
+def test_what_is_not_toml_is_told_with_its_place(text: str, said: str, hint: str) -> None:
+    refused = refusal(text)
+    assert said in refused.message
+    assert hint in refused.hint
+
+
+def refused_file(path: Path | str) -> str:
+    with pytest.raises(BadUsage) as refused:
+        Answers.load(str(path), STEPS)
+    assert refused.value.hint
+    return refused.value.message
+
+
+def test_files_that_cannot_be_answer_files(tmp_path: Path) -> None:
+    assert "No such file" in refused_file(tmp_path / "none.toml")
+    assert "not a plain file" in refused_file(tmp_path)
+    assert "cannot be read" in refused_file("a\0b")
+    os.mkfifo(tmp_path / "pipe")
+    assert "not a plain file" in refused_file(tmp_path / "pipe")
+    path = tmp_path / "answers.toml"
+    for data, said in (
+        (b"#" * (2**20 + 1), "larger than 1 MiB"),
+        (b"\xef\xbb\xbf" + FQDN.encode(), "byte order mark"),
+        (FQDN.encode("utf-16"), "byte order mark"),
+        (FQDN.encode() + b"# \xe9\n", "line 3 is not UTF-8"),
+    ):
+        path.write_bytes(data)
+        assert said in refused_file(path)
+    path.write_text(FQDN)
+    assert Answers.load(str(path), STEPS).given("hostname", "fqdn") == "mail.example.org"
+
+
+def secret_file(tmp_path: Path, data: bytes, mode: int = 0o600) -> SecretRef:
+    path = tmp_path / "secret"
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+    path.chmod(mode)
+    return SecretRef(file=str(path))
+
+
+def test_a_secret_comes_from_where_it_is_kept(tmp_path: Path) -> None:
+    assert read_secret(SecretRef(env="P"), {"P": "hunter2 ü$"}) == "hunter2 ü$"
+    assert read_secret(secret_file(tmp_path, b"hunter2\n"), {}) == "hunter2"
+    assert read_secret(secret_file(tmp_path, b"hunter2\r\n", 0o400), {}) == "hunter2"
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o640, 0o620, 0o666])
+def test_a_secret_file_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> None:
+    with pytest.raises(BadUsage, match=f"mode {mode:04o}") as refused:
+        read_secret(secret_file(tmp_path, b"hunter2", mode), {})
+    assert "chmod 0600" in refused.value.hint
+
+
+def test_a_secret_that_is_not_right_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "secret")
+    for ref, environ in (
+        (SecretRef(env="P"), {}),
+        (SecretRef(env="P"), {"P": ""}),
+        (SecretRef(env="P"), {"P": "hunter2\nhunter2"}),
+        (SecretRef(file=str(tmp_path / "none")), {}),
+        (SecretRef(file=str(tmp_path)), {}),
+        (secret_file(tmp_path, b"hunter2\0"), {}),
+        (SecretRef(file=str(link)), {}),
+    ):
+        with pytest.raises(BadUsage) as refused:
+            read_secret(ref, environ)
+        assert "hunter2" not in refused.value.message + refused.value.hint
+    with pytest.raises(BadUsage, match="belongs to user"):
+        read_secret(secret_file(tmp_path, b"hunter2"), {}, uid=os.geteuid() + 1)
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
