@@ -45,17 +45,25 @@ Listeners         | HOST-11     | public: ports that must answer [private: ports
 PortsFree         | HOST-PORTS  | [owners: Mapping[port, tuple[program, ...]] fine to hold it]
 BehindNat         | HOST-NAT    | addresses (of the answers; empty ones are ignored)
 CloudHosts        | HOST-CLOUD  | fqdn
-DNS, with [nameservers=(): those of /etc/resolv.conf] [dns_port=53] [strict=True: False turns a
-fail into a warning], keyword only
+DNS, with [nameservers=(): those of /etc/resolv.conf] [dns_port=53], keyword only
 NameResolves      | DNS-01      | name, addresses
 ReverseExists     | DNS-02      | addresses [name=""]
 ReverseMatches    | DNS-03      | name, addresses
+of its own
+Advisory          | (its own)   | probe: another one, whose fails this step cannot mend, as warnings
+SenderRewritten   | SENDER:*    | login, address, reader [folder] [wait]
 outward
 Port25Open        | OUT-01      | [exchangers: names of MXs] [port=25] [nameservers] [dns_port]
+local submission
+SenderRewritten   | OUT-SENDER  | login, address, reader
+any probe
+Advisory          |             | probe: its fails are warnings, so that the gate stays open
 
 `!` is critical: a fail restores the previous configuration. Mappings may also be tuples of pairs.
 """
 
+from mailwizard.probes.advisory import Advisory
+from mailwizard.probes.advisory import Advisory
 from mailwizard.probes.aliases import AliasGraph
 from mailwizard.probes.delivery import AcceptsRoleMail, DeliversMail, DeliversTo
 from mailwizard.probes.dns import NameResolves, ReverseExists, ReverseMatches
@@ -79,6 +87,8 @@ from mailwizard.probes.postfix_config import (
 )
 from mailwizard.probes.postfix_static import RelayRestrictions, SmugglingSettings, TrustedNetworks
 from mailwizard.probes.relay import RefusesRelay
+from mailwizard.probes.sender import SenderRewritten
+from mailwizard.probes.sender import SenderRewritten
 from mailwizard.probes.smtp import (
     EarlyTalker,
     MessageSize,
@@ -94,7 +104,9 @@ from mailwizard.probes.smtp import (
 from mailwizard.probes.smuggling import RefusesSmuggling
 
 __all__ = [
+    "Advisory",
     "AcceptsRoleMail",
+    "Advisory",
     "AliasGraph",
     "BehindNat",
     "ClockRight",
@@ -124,6 +136,8 @@ __all__ = [
     "RequiresHelo",
     "ReverseExists",
     "ReverseMatches",
+    "SenderRewritten",
+    "SenderRewritten",
     "SmtpEhlo",
     "SmtpGreeting",
     "SmugglingSettings",
