@@ -55,14 +55,13 @@ SenderRewritten   | SENDER:*    | login, address, reader [folder] [wait]
 outward
 Port25Open        | OUT-01      | [exchangers: names of MXs] [port=25] [nameservers] [dns_port]
 local submission
-SenderRewritten   | OUT-SENDER  | login, address, reader
+SenderRewritten   | SENDER:*    | login, address, reader
 any probe
 Advisory          |             | probe: its fails are warnings, so that the gate stays open
 
 `!` is critical: a fail restores the previous configuration. Mappings may also be tuples of pairs.
 """
 
-from mailwizard.probes.advisory import Advisory
 from mailwizard.probes.advisory import Advisory
 from mailwizard.probes.aliases import AliasGraph
 from mailwizard.probes.delivery import AcceptsRoleMail, DeliversMail, DeliversTo
@@ -88,7 +87,6 @@ from mailwizard.probes.postfix_config import (
 from mailwizard.probes.postfix_static import RelayRestrictions, SmugglingSettings, TrustedNetworks
 from mailwizard.probes.relay import RefusesRelay
 from mailwizard.probes.sender import SenderRewritten
-from mailwizard.probes.sender import SenderRewritten
 from mailwizard.probes.smtp import (
     EarlyTalker,
     MessageSize,
@@ -104,7 +102,6 @@ from mailwizard.probes.smtp import (
 from mailwizard.probes.smuggling import RefusesSmuggling
 
 __all__ = [
-    "Advisory",
     "AcceptsRoleMail",
     "Advisory",
     "AliasGraph",
@@ -136,7 +133,6 @@ __all__ = [
     "RequiresHelo",
     "ReverseExists",
     "ReverseMatches",
-    "SenderRewritten",
     "SenderRewritten",
     "SmtpEhlo",
     "SmtpGreeting",

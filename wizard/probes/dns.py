@@ -18,10 +18,10 @@ import dns.resolver
 import dns.reversename
 
 from mailwizard import sanitise
-from mailwizard.model import Host, Look, Outcome, Result
+from mailwizard.model import Host, Look, Result
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.networks import is_private
-from mailwizard.probes.verdict import could_not_ask, passed, skipped, unknown
+from mailwizard.probes.verdict import could_not_ask, failed, passed, skipped, unknown, warned
 
 _MOST_RECORDS = 100
 _LONGEST_CHAIN = 8
@@ -106,11 +106,10 @@ def resolver_of(look: Look, nameservers: Sequence[str] = (), port: int = 53) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Dns:
-    """A question to the DNS; `strict = False` turns a fail into a warning."""
+    """A question to the DNS, to this host's resolver unless another is given."""
 
     nameservers: tuple[str, ...] = ()
     dns_port: int = 53
-    strict: bool = True
     deadline: ClassVar[float] = 30.0
     critical: ClassVar[bool] = False
 
@@ -129,9 +128,6 @@ class _Dns:
 
     def _judge(self, resolver: Resolver) -> Result:
         raise NotImplementedError
-
-    def _wrong(self, said: str, expected: str, fix: str) -> Result:
-        return Result(Outcome.FAIL if self.strict else Outcome.WARN, said, expected, fix)
 
     def _dig(self, *arguments: str) -> str:
         at = f"@{self.nameservers[0]} " if self.nameservers else ""
@@ -163,17 +159,15 @@ class NameResolves(_Dns):
         if not wanted:
             return skipped("no public address is known for this host")
         if not found:
-            return self._wrong(f"{self.name} has no address in the DNS", records, fix)
+            return failed(f"{self.name} has no address in the DNS", records, fix)
         if missing := wanted - found:
             shown = ", ".join(sorted(found))
-            return self._wrong(
+            return failed(
                 f"{self.name} leads to {shown}, not to {', '.join(sorted(missing))}", records, fix
             )
         if extra := found - wanted:
             odd = ", ".join(sorted(extra))
-            return self._wrong(
-                f"{self.name} also leads to {odd}, which is not this host", records, fix
-            )
+            return failed(f"{self.name} also leads to {odd}, which is not this host", records, fix)
         return passed(f"{self.name} leads to {', '.join(sorted(found))}")
 
 
@@ -202,7 +196,7 @@ class ReverseExists(_Dns):
         if names:
             return passed(f"{address} is {', '.join(names)}")
         wanted = self.name or "the name of this mail server"
-        return self._wrong(
+        return failed(
             f"{address} has no reverse name",
             f"a PTR record: {wanted}",
             f"Set the PTR of {address} to {wanted}. Done by {_PROVIDER}; takes minutes to a day.",
@@ -237,9 +231,9 @@ class ReverseMatches(_Dns):
         back = [name for name in names if _same(address, resolver.addresses(name))]
         if not back:
             said = f"{address} is {names[0]}, which does not lead back to it"
-            return self._wrong(said, expected, fix)
+            return failed(said, expected, fix)
         if self.name.lower().rstrip(".") not in back:
-            return Result(Outcome.WARN, f"{address} is {back[0]}, not {self.name}", expected, fix)
+            return warned(f"{address} is {back[0]}, not {self.name}", expected, fix)
         return passed(f"{address} is {self.name}, in both directions")
 
 
