@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from lab.fixtures import fresh_host, network, suite
+from lab.fixtures import fresh_host, internet, network, suite
 
-__all__ = ["fresh_host", "network", "suite"]
+__all__ = ["fresh_host", "internet", "network", "suite"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

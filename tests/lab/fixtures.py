@@ -8,6 +8,7 @@ import pytest
 from lab import images
 from lab import network as networks
 from lab.host import Host
+from lab.internet import Internet
 from lab.layers import Layer
 from lab.network import Network
 
@@ -18,6 +19,13 @@ FreshHost = Callable[..., Host]
 def network() -> Iterator[Network]:
     """Give the network of this test process."""
     with networks.shared() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def internet(network: Network) -> Iterator[Internet]:
+    """Give the small internet; its hosts start when first used, its records stay between tests."""
+    with Internet(network) as opened:
         yield opened
 
 

@@ -16,6 +16,7 @@ table inet {bridge} {{
     chain forward {{
         type filter hook forward priority -10; policy accept;
         iifname "{bridge}" ip daddr 198.18.0.0/15 oifname != "{bridge}" drop
+        iifname "{bridge}" oifname != "{bridge}" tcp dport {{ 25, 465, 587 }} reject
     }}
     chain refuse {{
         type filter hook prerouting priority -10; policy accept;

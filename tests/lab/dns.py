@@ -1,0 +1,176 @@
+"""The lab's name server: BIND 9 that owns the test zones and forwards all other questions."""
+
+import ipaddress
+import shlex
+from collections.abc import Iterable
+
+from lab import surroundings
+from lab.errors import LabError
+from lab.host import Host
+
+NAMES_IN_VALUES = frozenset({"CNAME", "MX", "NS", "PTR", "SRV"})
+LISTS = ("zen.spamhaus.org", "bl.test")
+OPTIONS = """\
+options {{
+    directory "/var/cache/bind";
+    listen-on {{ any; }};
+    listen-on-v6 {{ any; }};
+    allow-query {{ any; }};
+    allow-recursion {{ any; }};
+    allow-transfer {{ none; }};
+    forward only;
+    forwarders {{ {forwarders} }};
+    dnssec-validation no;
+    empty-zones-enable no;
+    allow-new-zones yes;
+    max-ncache-ttl 0;
+    servfail-ttl 0;
+    notify no;
+}};
+"""
+# named must be able to write beside a zone that changes at run time, hence its cache folder.
+PRIMARY = 'type primary; file "/var/cache/bind/{zone}.zone"; update-policy local;'
+# A secondary that never heard from its primary answers SERVFAIL for all its names.
+DEAD = 'type secondary; file "/var/cache/bind/{zone}.dead"; primaries {{ 127.0.0.1 port 9; }};'
+EMPTY = """\
+$TTL 300
+@ SOA ns.lab.test. hostmaster.lab.test. 1 3600 600 86400 60
+@ NS ns.lab.test.
+"""
+
+
+class Dns:
+    """The name server and its records, which tests change while it runs."""
+
+    def __init__(self, host: Host, zones: Iterable[str]) -> None:
+        self.host = host
+        self.zones: list[str] = []
+        self._failing: list[str] = []
+        self._start(list(zones))
+
+    @property
+    def address(self) -> str:
+        """Give the address that hosts ask."""
+        return self.host.address
+
+    def _start(self, zones: list[str]) -> None:
+        forwarders = "".join(f"{server}; " for server in surroundings.resolvers())
+        self.host.put(OPTIONS.format(forwarders=forwarders), "/etc/bind/named.conf")
+        # lab.test does not load while the server it names in itself has no address.
+        own = f"ns A {self.address}\nns AAAA {self.host.address6}\n"
+        script = ["set -e", "cd /var/cache/bind", "systemctl start named"]
+        for zone in zones:
+            content = EMPTY + (own if zone == "lab.test" else "")
+            script.append(f"printf %s {shlex.quote(content)} >{zone}.zone; chown bind: {zone}.zone")
+            script.append(f"rndc addzone {zone} '{{ {PRIMARY.format(zone=zone)} }};'")
+        self.host.run("\n".join(script))
+        self.zones = zones
+
+    def zone_of(self, name: str) -> str:
+        """Find the zone that a name belongs to."""
+        fits = [zone for zone in self.zones if f".{name}".endswith(f".{zone}")]
+        if not fits:
+            raise LabError(f"{name} is in none of the lab's zones: {', '.join(self.zones)}")
+        return max(fits, key=len)
+
+    def add_zone(self, zone: str) -> None:
+        """Make this server answer for one more zone, empty at first."""
+        path = f"/var/cache/bind/{zone}.zone"
+        self.host.put(EMPTY, path, owner="bind:bind")
+        self._rndc("addzone", zone, f"{{ {PRIMARY.format(zone=zone)} }};")
+        self.zones.append(zone)
+
+    def set(self, name: str, kind: str, *values: str, ttl: int = 300) -> None:
+        """Make these the only values that a name has of a kind."""
+        self.update([(name, kind, value) for value in values], ttl=ttl)
+
+    def update(self, records: Iterable[tuple[str, str, str]], *, ttl: int = 300) -> None:
+        """Set many records at once; other values of the same names and kinds are gone."""
+        lines: dict[str, list[str]] = {}
+        seen = set()
+        for name, kind, value in records:
+            found = lines.setdefault(self.zone_of(name), [])
+            if (name, kind) not in seen:
+                found.append(f"update delete {name}. {kind}")
+                seen.add((name, kind))
+            found.append(f"update add {name}. {ttl} {kind} {_written(kind, value)}")
+        self._nsupdate(
+            line for zone, found in lines.items() for line in (f"zone {zone}.", *found, "send")
+        )
+
+    def remove(self, name: str, kind: str | None = None) -> None:
+        """Take away a name's values of a kind, or all that is known of it."""
+        zone = self.zone_of(name)
+        self._nsupdate([f"zone {zone}.", f"update delete {name}. {kind or ''}", "send"])
+
+    def ask(self, name: str, kind: str) -> list[str]:
+        """Give the values that the server answers with."""
+        server = self.host.address
+        done = self.host.run(["dig", "+short", "+time=3", "+tries=1", f"@{server}", name, kind])
+        return done.stdout.splitlines()
+
+    def servfail(self, name: str) -> None:
+        """Answer every question for a zone, or for what is below any name, with SERVFAIL."""
+        if name in self.zones:
+            self._rndc("delzone", name)
+        self._rndc("addzone", name, f"{{ {DEAD.format(zone=name)} }};")
+        self._failing.append(name)
+
+    def heal(self) -> None:
+        """End all failures; the records are as they were."""
+        for name in self._failing:
+            self._rndc("delzone", name)
+            if name in self.zones:
+                self._rndc("addzone", name, f"{{ {PRIMARY.format(zone=name)} }};")
+        self._failing.clear()
+
+    def stop(self) -> None:
+        """Stop answering."""
+        self.host.run(["systemctl", "stop", "named"])
+
+    def start(self) -> None:
+        """Answer again."""
+        self.host.run(["systemctl", "start", "named"])
+
+    def point(self, name: str, *addresses: str, reverse: bool = True) -> None:
+        """Give a name its addresses, of both families, and each of these its name."""
+        records = [(name, "AAAA" if ":" in address else "A", address) for address in addresses]
+        if reverse:
+            pointers = [ipaddress.ip_address(address).reverse_pointer for address in addresses]
+            records += [(pointer, "PTR", name) for pointer in pointers]
+        self.update(records)
+
+    def block(
+        self, address: str, *, lists: Iterable[str] = ("zen.spamhaus.org", "bl.test")
+    ) -> None:
+        """Put an address on block lists."""
+        parts = ipaddress.ip_address(address).reverse_pointer.split(".")[:-2]
+        for name in lists:
+            entry = ".".join([*parts, name])
+            self.update([(entry, "A", "127.0.0.2"), (entry, "TXT", "listed for the test")])
+
+    def _rndc(self, *words: str) -> None:
+        self.host.run(["rndc", *words])
+
+    def _nsupdate(self, lines: Iterable[str]) -> None:
+        self.host.run(["nsupdate", "-l"], input="\n".join(lines) + "\n")
+
+
+def reverse_zones(*networks: ipaddress.IPv4Network | ipaddress.IPv6Network) -> list[str]:
+    """Give the zones in which the addresses of networks have their names."""
+    zones = []
+    for network in networks:
+        labels = network.network_address.reverse_pointer.split(".")
+        kept = 2 if network.version == 4 else network.prefixlen // 4
+        zones.append(".".join(labels[-2 - kept :]))
+    return zones
+
+
+def _written(kind: str, value: str) -> str:
+    if kind == "TXT" and not value.startswith('"'):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        # RFC 1035, 3.3: one string of a record has at most 255 bytes.
+        return " ".join(f'"{escaped[at : at + 250]}"' for at in range(0, len(escaped), 250)) or '""'
+    if kind in NAMES_IN_VALUES and not value.endswith("."):
+        return f"{value}."
+    return value
