@@ -11,7 +11,7 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from mailwizard import events
 from mailwizard.model import Outcome, Preview
@@ -214,6 +214,49 @@ def checks_table(
                 lines += result_lines(one, colour=colour, width=width)
         lines.append("")
     return [*lines, f"{len(done)} checks: {counted(one.result.outcome for one in done)}"]
+
+
+def checks_json(results: Iterable[events.ProbeDone], outcome: Outcome) -> dict[str, Any]:
+    """The object that `check --json` prints; its keys are an API."""
+    return {
+        "outcome": outcome.value,
+        "checks": [
+            {
+                "id": done.id,
+                "step": done.step,
+                "title": done.title,
+                "outcome": done.result.outcome.value,
+                "said": done.result.said,
+                "expected": done.result.expected,
+                "fix": done.result.fix,
+                "by_hand": done.by_hand,
+                "transcript": list(done.result.transcript),
+                "seconds": round(done.seconds, 3),
+            }
+            for done in results
+        ],
+    }
+
+
+def plan_json(plans: Iterable[StepPlan], missing: Sequence[str]) -> dict[str, Any]:
+    """The object that `plan --json` prints; its keys are an API."""
+    return {
+        "packages": list(missing),
+        "steps": [
+            {"id": plan.step.id, "changes": [_item_json(item) for item in plan.items]}
+            for plan in plans
+        ],
+    }
+
+
+def _item_json(item: PlanItem) -> dict[str, Any]:
+    return {
+        "title": item.title,
+        "needed": item.needed,
+        "preview": item.preview.text,
+        "is_diff": item.preview.is_diff,
+        "edited_by_hand": list(item.drift.parts) if item.drift else [],
+    }
 
 
 def _since(stamp: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
@@ -165,6 +166,25 @@ def test_the_status_of_every_state_is_told() -> None:
 def test_prose_is_filled_anew_and_examples_stand_as_they_are() -> None:
     text = "\n    One\n    two.\n\n        220 mail ESMTP\n        250 Ok\n"
     assert show.paragraphs(text) == ["One two.", "", "    220 mail ESMTP", "    250 Ok"]
+
+
+def test_the_json_of_checks_has_every_key_of_the_api() -> None:
+    shown = show.checks_json([_probe(Outcome.FAIL)], Outcome.FAIL)
+    assert json.loads(json.dumps(shown))["outcome"] == "fail"
+    assert list(shown["checks"][0]) == [
+        *("id", "step", "title", "outcome", "said", "expected", "fix", "by_hand"),
+        *("transcript", "seconds"),
+    ]
+
+
+def test_the_json_of_a_plan_tells_edits_by_hand() -> None:
+    drift = Drift(("main.cf:a",), "", "", "", "")
+    step = Step("postfix", "Postfix", "", (), _nothing, _nothing)
+    plan = StepPlan(step, (PlanItem("limits", True, Preview("+a", True), drift),))
+    shown = json.loads(json.dumps(show.plan_json([plan], ["postfix"])))
+    change = {"title": "limits", "needed": True, "preview": "+a", "is_diff": True}
+    change["edited_by_hand"] = ["main.cf:a"]
+    assert shown == {"packages": ["postfix"], "steps": [{"id": "postfix", "changes": [change]}]}
 
 
 def test_the_dialogue_is_shown_whole() -> None:

@@ -105,6 +105,5 @@ class Form:
 def _bracketed(question: Question, current: Any) -> str:
     if question.secret:
         return "[the one that is kept]" if current is not None else "[none yet, not shown]"
-    if current is None:
-        return "[none]" if question.optional else "[no default]"
-    return f"[{question.kind.show(current)}]"
+    shown = "" if current is None else question.kind.show(current)
+    return f"[{shown or ('none' if question.optional else 'no default')}]"
