@@ -238,7 +238,8 @@ class Engine:
 
     def _make(self, step_id: str, item: Pending) -> Iterator[Event]:
         change = item.change
-        if not item.due:
+        # what was made just now may have made this due
+        if not item.due and not change.needed(self.host):
             yield AlreadySo(step_id, change.title)
             return
         preview, begun = change.preview(self.host), time.monotonic()

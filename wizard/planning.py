@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mailwizard.journal import Journal
 from mailwizard.model import Change, Context, Look, Step
 from mailwizard.stages import Drift, PlanItem, State, StepPlan, StepStatus
+from mailwizard.subjects import path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,16 @@ class Pending:
 
 
 def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
-    """All changes of the step in order; a following change is due when one before it is."""
+    """All changes of the step in order; one that follows is due when what it follows is."""
     found: list[Pending] = []
+    touched: set[str] = set()
     for change in step.plan(context):
         due = change.needed(context.look) or _cut_short(journal, step.id, change.title)
-        if change.follows:
-            due = due or any(item.due for item in found) or _behind(journal, step.id, change.title)
+        due = due or change.follows in touched
+        if change.follows == "*":
+            due = due or any(i.due for i in found) or _behind(journal, step.id, change.title)
+        if due:
+            touched |= {path_of(subject) for subject in change.subjects(context.look)} - {""}
         found.append(Pending(change, due, drift_of(journal, context.look, change) if due else None))
     return [item for item in found if not _kept(journal, context.look, item)]
 

@@ -12,6 +12,7 @@ from mailwizard.errors import CommandFailed
 from mailwizard.model import Completed, FileState, SecretRef
 from mailwizard.platform.base import Distribution
 from mailwizard.platform.debian import TRIXIE
+from support.programs import Program
 
 
 @dataclass
@@ -33,7 +34,8 @@ class RecordedLook:
     folders: set[str] = field(default_factory=set)
     answers: dict[str, Completed] = field(default_factory=dict)
     asked: list[tuple[str, ...]] = field(default_factory=list)
-    programs: set[str] = field(default_factory=set)
+    programs: dict[str, Program] = field(default_factory=dict)
+    memory: dict[str, str] = field(default_factory=dict)
 
     def read(self, path: str) -> bytes:
         found = self.files.get(path)
@@ -60,11 +62,12 @@ class RecordedLook:
         env: Mapping[str, str] | None = None,
     ) -> Completed:
         self.asked.append(tuple(argv))
-        known = self.answers.get(shlex.join(argv))
-        return known or Completed(tuple(argv), 127, "", f"{argv[0]}: not recorded")
+        missing = Completed(tuple(argv), 127, "", f"{argv[0]}: not recorded")
+        return self._answer(argv, stdin) or missing
 
     def which(self, program: str) -> str:
-        return f"/usr/bin/{program}" if program in self.programs else ""
+        there = {argv.split()[0] for argv in self.answers} | set(self.programs)
+        return f"/usr/bin/{program}" if program in there else ""
 
     @contextlib.contextmanager
     def draft(self, files: Mapping[str, bytes]) -> Iterator[str]:
@@ -76,6 +79,13 @@ class RecordedLook:
         finally:
             for path in [path for path in self.files if path.startswith(folder + "/")]:
                 del self.files[path]
+
+    def _answer(self, argv: Sequence[str], stdin: str) -> Completed | None:
+        """The recorded answer, or what a simulated program does."""
+        if known := self.answers.get(shlex.join(argv)):
+            return known
+        program = self.programs.get(argv[0])
+        return program(self, argv, stdin) if program else None
 
     def _is_folder(self, path: str) -> bool:
         inside = path.rstrip("/") + "/"
@@ -121,7 +131,7 @@ class RecordedHost(RecordedLook):
     ) -> Completed:
         self.ran.append(tuple(argv))
         self.stdin.append(stdin)
-        done = self.answers.get(shlex.join(argv), Completed(tuple(argv), 0))
+        done = self._answer(argv, stdin) or Completed(tuple(argv), 0)
         if done.code not in ok:
             raise CommandFailed(tuple(argv), done.code, tuple(done.err.splitlines()))
         return done
@@ -172,15 +182,14 @@ class RecordedHost(RecordedLook):
 def recorded(facts: Mapping[str, Any], platform: Distribution) -> RecordedHost:
     """The host that a case's tables describe."""
     commands = {
-        argv: Completed(tuple(shlex.split(argv)), *_answer(answer))
+        argv: Completed(tuple(shlex.split(argv)), *_recorded_answer(answer))
         for argv, answer in facts.get("commands", {}).items()
     }
     files = {path: Written(text.encode()) for path, text in facts.get("files", {}).items()}
-    programs = set(facts.get("programs", ())) | {argv.split()[0] for argv in commands}
-    return RecordedHost(platform, files, set(facts.get("folders", ())), commands, programs=programs)
+    return RecordedHost(platform, files, set(facts.get("folders", ())), commands)
 
 
-def _answer(answer: str | Mapping[str, Any]) -> tuple[int, str, str]:
+def _recorded_answer(answer: str | Mapping[str, Any]) -> tuple[int, str, str]:
     if isinstance(answer, str):
         return 0, answer, ""
     return answer.get("code", 0), answer.get("out", ""), answer.get("err", "")

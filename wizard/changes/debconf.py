@@ -23,8 +23,8 @@ class DebconfSettings:
         return f"tell the package system that {self.package} is configured by hand"
 
     @property
-    def follows(self) -> bool:
-        return False
+    def follows(self) -> str:
+        return ""
 
     def needed(self, look: Look) -> bool:
         if not look.which("debconf-set-selections"):

@@ -24,8 +24,8 @@ class FileContent:
         return f"write {self.path}"
 
     @property
-    def follows(self) -> bool:
-        return False
+    def follows(self) -> str:
+        return ""
 
     def needed(self, look: Look) -> bool:
         return look.state(self.path).kind == "absent" or look.read(self.path) != self._data
@@ -60,8 +60,8 @@ class KeyedEntries:
         return f"set {', '.join(self.entries)} in {self.path}"
 
     @property
-    def follows(self) -> bool:
-        return False
+    def follows(self) -> str:
+        return ""
 
     def needed(self, look: Look) -> bool:
         return look.read(self.path).decode("utf-8", "surrogateescape") != self._text(look)

@@ -25,8 +25,8 @@ class HostName:
         return f"name this host {self.short}"
 
     @property
-    def follows(self) -> bool:
-        return False
+    def follows(self) -> str:
+        return ""
 
     def needed(self, look: Look) -> bool:
         static = look.read(HOSTNAME).decode("utf-8", "replace").strip()
@@ -60,8 +60,8 @@ class HostsEntry:
         return f"map {self.fqdn} to {' and '.join(self.addresses)} in {HOSTS}"
 
     @property
-    def follows(self) -> bool:
-        return False
+    def follows(self) -> str:
+        return ""
 
     def needed(self, look: Look) -> bool:
         return self._text(look) != look.read(HOSTS).decode("utf-8", "surrogateescape")

@@ -26,8 +26,8 @@ class LookupMap:
         return f"compile {self.source}"
 
     @property
-    def follows(self) -> bool:
-        return False
+    def follows(self) -> str:
+        return self.source
 
     def needed(self, look: Look) -> bool:
         compiled, source = look.state(self._compiled(look)), look.state(self.source)

@@ -49,8 +49,8 @@ class PostfixParameters:
         return f"set {len(self.values)} Postfix parameters"
 
     @property
-    def follows(self) -> bool:
-        return False
+    def follows(self) -> str:
+        return ""
 
     def needed(self, look: Look) -> bool:
         now = maincf.parse(_text(look, self._path(look)))
@@ -99,8 +99,8 @@ class MasterCfParameters:
         return f"set options of {', '.join(sorted({n.split('/')[0] for n in self.values}))}"
 
     @property
-    def follows(self) -> bool:
-        return False
+    def follows(self) -> str:
+        return ""
 
     def needed(self, look: Look) -> bool:
         return maincf.master_values(look, list(self.values)) != dict(self.values)

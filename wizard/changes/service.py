@@ -36,8 +36,8 @@ class Service:
         return f"put {self.role} into service"
 
     @property
-    def follows(self) -> bool:
-        return True
+    def follows(self) -> str:
+        return "*"
 
     def needed(self, look: Look) -> bool:
         unit = look.platform.unit(self.role)

@@ -13,6 +13,7 @@ import os
 import random
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class NoVantage(CannotAsk):
     """This host cannot look at itself from outside; only another machine could tell."""
 
     def __init__(self, why: str) -> None:
+        self.why = why
         super().__init__(Trouble.NO_VANTAGE, f"cannot look at this host from outside: {why}")
 
 
@@ -112,6 +114,10 @@ def _setns(fd: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
+# Probes that run at once need not all fail to make what the first could not.
+_REMEMBERED = 3.0
+
+
 class _Pool:
     """One stranger for all probes that run at the same time: the last to leave removes it."""
 
@@ -119,11 +125,19 @@ class _Pool:
         self._lock = threading.Lock()
         self._users = 0
         self._link: _Link | None = None
+        self._refusal = ""
+        self._refused_at = -_REMEMBERED
 
     def enter(self, host: Host) -> _Link:
         with self._lock:
+            if time.monotonic() - self._refused_at < _REMEMBERED:
+                raise NoVantage(self._refusal)
             if self._link is None:
-                self._link = _make(host)
+                try:
+                    self._link = _make(host)
+                except NoVantage as refusal:
+                    self._refusal, self._refused_at = refusal.why, time.monotonic()
+                    raise
             self._users += 1
             return self._link
 
@@ -161,7 +175,7 @@ def _make(host: Host) -> _Link:
         host.run(["ip", "-n", link.space, "-batch", "-"], stdin=_far_side(link), timeout=10)
     except CommandFailed as error:
         _remove(host, link.space, link.near)
-        why = error.tail[-1] if error.tail else error.message
+        why = error.tail[0] if error.tail else error.message
         raise NoVantage(f"{why} (it needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN)") from error
     return link
 
@@ -255,11 +269,9 @@ def _near_side(link: _Link) -> str:
 
 
 def _far_side(link: _Link) -> str:
+    # No default route: the stranger reaches this host and nothing else.
     ways = _addresses(link.far, (link.far4, link.near4), (link.far6, link.near6), _NEAR_MAC)
-    routes = [f"route add default via {link.near4} dev {link.far} onlink"]
-    if link.near6:
-        routes.append(f"-6 route add default via {link.near6} dev {link.far} onlink")
-    return "\n".join(("link set lo up", *ways, *routes, ""))
+    return "\n".join(("link set lo up", *ways, ""))
 
 
 def _addresses(

@@ -203,6 +203,9 @@ class WizardApp(App[None]):
             for step_id in self.reachable():
                 go = partial(self.go_to, step_id)
                 yield SystemCommand(f"Go to: {titles[step_id]}", "Show this step", go)
+        if isinstance(screen, Frame) and (step := getattr(screen, "step", None)) and not self.busy:
+            undo = partial(self.action_undo_step, step.id)
+            yield SystemCommand("Undo this step", "Put back what it changed", undo)
         yield SystemCommand("Help", "This field, this step, the keys", self.action_help)
         yield SystemCommand("Shell", "A shell, and back", self.action_shell)
         yield SystemCommand("Package log", "What the package manager says", self.open_package_log)
@@ -227,6 +230,14 @@ class WizardApp(App[None]):
         except SuspendNotSupported:
             self.say("This terminal cannot be handed over; open a second one.")
         self.action_redraw()
+
+    @work(exclusive=True, group="undo")
+    async def action_undo_step(self, step_id: str) -> None:
+        """Ask, undo, and show the step anew."""
+        from mailwizard.tui.undo import UndoScreen
+
+        if await self.push_screen_wait(UndoScreen(step_id)):
+            await self._show(step_id)
 
     def action_redraw(self) -> None:
         """Paint everything anew."""

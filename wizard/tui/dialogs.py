@@ -22,6 +22,10 @@ class Confirm(Dialog[bool]):
     """Whether to do it; the text to be read stands above, and scrolls."""
 
     SAFE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+    ]
 
     def __init__(self, title: str, text: Content, *, safe: str, go: str, note: str = "") -> None:
         super().__init__(title)
@@ -40,6 +44,11 @@ class Confirm(Dialog[bool]):
     def on_mount(self) -> None:
         self.query_one("#safe").focus()
 
+    def action_page(self, by: int) -> None:
+        """Scroll the text while a button keeps the focus."""
+        pane = self.query_one(TextPane)
+        (pane.scroll_page_down if by > 0 else pane.scroll_page_up)(animate=False)
+
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "go")
@@ -55,7 +64,7 @@ class ConfirmApply(Confirm):
             words.plan(items),
             safe="Not yet",
             go=f"Make {count}",
-            note="Each change is recorded first and can be undone. Tab scrolls, arrows choose.",
+            note="Each change is recorded first and can be undone. PgUp and PgDn scroll.",
         )
 
     def on_mount(self) -> None:

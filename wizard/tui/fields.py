@@ -39,6 +39,19 @@ class Line(Input):
         self.cursor_blink = False
 
 
+class Boxed(Horizontal):
+    """A line between brackets, so that its extent does not depend on colours."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(classes="boxed")
+        self._line = line
+
+    def compose(self) -> ComposeResult:
+        yield Static("[ ", markup=False)
+        yield self._line
+        yield Static(" ]", markup=False)
+
+
 class AnswerField(Vertical):
     """A question with its widget, the verdict beside it, and what is wrong below it."""
 
@@ -65,7 +78,7 @@ class AnswerField(Vertical):
 
     def widgets(self) -> ComposeResult:
         """The widget the answer is given with."""
-        yield Line(self.shown())
+        yield Boxed(Line(self.shown()))
 
     def shown(self) -> str:
         """The present value as a person would type it."""
@@ -191,7 +204,7 @@ class SecretAnswer(AnswerField):
         kept = self._value if isinstance(self._value, SecretRef) else SecretRef()
         way = self.WAYS[1] if kept.file else self.WAYS[2] if kept.env else self.WAYS[0]
         yield Radio(self.WAYS, way)
-        yield Line(kept.file or kept.env, secret=way == self.WAYS[0])
+        yield Boxed(Line(kept.file or kept.env, secret=way == self.WAYS[0]))
 
     def shown(self) -> str:
         kept = self._value if isinstance(self._value, SecretRef) else SecretRef()

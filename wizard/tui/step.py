@@ -24,7 +24,6 @@ from mailwizard.tui.form import Form
 from mailwizard.tui.frame import Frame
 from mailwizard.tui.runview import TITLE, RunView, Section
 from mailwizard.tui.textpane import TextScreen
-from mailwizard.tui.undo import UndoScreen
 from mailwizard.tui.widgets import ButtonRow, Push, Rows
 
 
@@ -352,11 +351,8 @@ class StepScreen(Frame):
         self.wizard.say(f"{self.step.title} is skipped; the first screen turns it on again.")
         self.wizard.go_beside(self.step.id, 1)
 
-    @work(exclusive=True, group="go")
-    async def _undo(self) -> None:
-        if await self.app.push_screen_wait(UndoScreen(self.step.id)):
-            self.set_phase(Phase.ASKING)
-            self._load()
+    def _undo(self) -> None:
+        self.wizard.action_undo_step(self.step.id)
 
     @work(exclusive=True, group="go")
     async def _leave(self) -> None:

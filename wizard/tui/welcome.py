@@ -20,9 +20,8 @@ from mailwizard.tui.runview import Section
 from mailwizard.tui.widgets import ButtonRow, Push, Rows
 
 FIRST = (
-    "This host becomes a mail server, one step after the other. Each step explains itself, "
-    "asks, shows every change before it is made, and then tests the running services. "
-    "The next step opens when the tests pass, and every step can be undone."
+    "This host becomes a mail server. Each step asks, shows every change before it is\n"
+    "made, then tests the running services; the next one opens when the tests pass."
 )
 
 
@@ -121,11 +120,9 @@ class WelcomeScreen(Frame):
             return Content("The packages are being installed; F6 shows the log.")
         if not missing:
             return Content("All packages are in place.")
-        some = ", ".join(missing[:4]) + (", ..." if len(missing) > 4 else "")
-        what = f"{len(missing)} packages ({some})" if len(missing) > 1 else f"the package {some}"
+        what = f"{len(missing)} packages are" if len(missing) > 1 else f"{missing[0]} is"
         return Content.assemble(
-            ("With your consent ", "bold"),
-            f"{what} will be installed while you answer; no service is started by that.",
+            ("With your consent ", "bold"), f"{what} installed while you answer; none is started."
         )
 
     def _wanted(self) -> tuple[str, ...]:

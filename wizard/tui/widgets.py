@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.geometry import Offset
+from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Button, OptionList, Static
@@ -72,6 +72,10 @@ class Push(Button):
     def rename(self, label: str) -> None:
         """Show another label."""
         self.label = Content(f"[ {label} ]")
+        self.refresh(layout=True)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return Content(str(self.label)).cell_length
 
     def cursor_inside(self) -> Offset:
         return Offset(2, 0)
