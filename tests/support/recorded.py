@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from support.programs import Program
+
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Completed, FileState, SecretRef
 from mailwizard.platform.base import Distribution
 from mailwizard.platform.debian import TRIXIE
-from support.programs import Program
 
 
 @dataclass
