@@ -18,11 +18,11 @@ Programs = Mapping[int, tuple[str, ...]] | tuple[tuple[int, tuple[str, ...]], ..
 MAIL_PORTS = (25, 80, 143, 465, 587, 993)
 # What the chosen daemons call themselves; a host that was set up before is fine.
 OURS: Mapping[int, tuple[str, ...]] = {
-    25: ("master",),
+    25: ("master", "smtpd", "postscreen"),
     80: ("nginx", "certbot", "apache2", "httpd"),
     143: ("dovecot",),
-    465: ("master",),
-    587: ("master",),
+    465: ("master", "smtpd"),
+    587: ("master", "smtpd"),
     993: ("dovecot",),
 }
 # Debian's default mailers conflict with the package postfix, which takes their place.
@@ -33,12 +33,22 @@ _USERS = re.compile(r'\("([^"]*)",pid=(\d+)')
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One listening socket and the program that holds it ("" when the kernel does not say)."""
+    """One listening socket and who holds it: master(8) shares its sockets with its children."""
 
     address: str
     port: int
-    program: str
-    pid: int
+    holders: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def program(self) -> str:
+        return self.holders[0][0] if self.holders else ""
+
+    @property
+    def pid(self) -> int:
+        return self.holders[0][1] if self.holders else 0
+
+    def held_by(self, programs: Sequence[str]) -> bool:
+        return any(name in programs for name, _ in self.holders)
 
     @property
     def on_loopback(self) -> bool:
@@ -69,9 +79,9 @@ def _parse(out: str) -> Iterator[Listener]:
         if not port.isdigit():
             continue
         address = address.partition("%")[0].strip("[]")
-        users = _USERS.search(columns[5]) if len(columns) > 5 else None
-        program, pid = (users[1], int(users[2])) if users else ("", 0)
-        yield Listener("0.0.0.0" if address == "*" else address, int(port), program, pid)
+        users = _USERS.findall(columns[5]) if len(columns) > 5 else []
+        holders = tuple((name, int(pid)) for name, pid in users)
+        yield Listener("0.0.0.0" if address == "*" else address, int(port), holders)
 
 
 def package_of(look: Look, pid: int) -> str:
@@ -108,18 +118,18 @@ class PortsFree:
             return could_not_ask(trouble)
         owners = dict(self.owners)
         rows = [str(one) for one in found]
-        others = [one for one in found if one.program not in owners.get(one.port, ())]
+        others = [one for one in found if not one.held_by(owners.get(one.port, ()))]
         if not others:
             held = ", ".join(dict.fromkeys(str(one) for one in found))
             return passed(f"only ours: {held}" if held else "all free", rows)
-        serious = [one for one in others if one.port != 80 and one.program not in _REPLACED]
+        serious = [one for one in others if one.port != 80 and not one.held_by(_REPLACED)]
         first = (serious or others)[0]
         package = package_of(host, first.pid) if first.pid else ""
         who = first.program or "an unknown program"
         wanted = " or ".join(owners.get(first.port, ())) or "nobody"
         fix = (
             "Installing Postfix removes it by itself."
-            if first.program in _REPLACED
+            if first.held_by(_REPLACED)
             else f"The administrator: stop and disable it, or remove {package or 'its package'} if "
             "it is not needed: two servers cannot share a port."
         )
@@ -169,7 +179,7 @@ class Listeners:
             )
         for port, programs in dict(self.programs).items():
             for one in found:
-                if one.port == port and one.program and one.program not in programs:
+                if one.port == port and one.holders and not one.held_by(programs):
                     said = f"port {port} is held by {one.program}"
                     fix = "The administrator: stop and disable that program."
                     return failed(said, f"{' or '.join(programs)}", fix, rows)

@@ -235,9 +235,16 @@ class MapsUsable:
         return passed(f"{len(tables)} tables, all usable and up to date", rows)
 
 
+# Postfix makes and fills these by itself.
+_CACHE = re.compile(r"_cache_(?:database|map)$|address_verify_map$")
+
+
 def _tables(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
-        for word in words(line.partition(" =")[2].replace("{", " ").replace("}", " ")):
+        name, _, value = line.partition(" =")
+        if _CACHE.search(name):
+            continue
+        for word in words(value.replace("{", " ").replace("}", " ")):
             if match := _TABLE.match(word):
                 yield match[1], match[2]
 

@@ -154,6 +154,11 @@ class RefusesRelay(OverTheWire):
         return tried, part
 
 
+def _judged(reply: Reply) -> bool:
+    """Whether relaying itself was refused; Debian's default says 454 instead of 554."""
+    return reply.code >= 500 or "relay" in reply.first.lower()
+
+
 def _verdict(tried: Sequence[Tried]) -> Result:
     taken = [one for one in tried if one.reply and one.reply.ok]
     unasked = [one for one in tried if one.reply is None]
@@ -177,7 +182,7 @@ def _verdict(tried: Sequence[Tried]) -> Result:
         for name, mark in (("IPv4", "."), ("IPv6", ":"))
         if any(mark in t.address for t in tried)
     )
-    if not any(one.reply and one.reply.code >= 500 for one in tried):
+    if not any(one.reply and _judged(one.reply) for one in tried):
         shown = tried[0].reply.text if tried and tried[0].reply else "nothing"
         return unknown(
             f"all {len(tried)} tries were only put off: {shown}",
