@@ -68,11 +68,13 @@ def load(case: Path, system: str) -> Case:
 
 def told(case: Case) -> Iterator[str]:
     """What each change says before it is made, and what it did."""
+    touched = False
     for change in case.changes():
         yield f"=== {change.title}"
-        if not change.needed(case.host):
+        if not change.needed(case.host) and not (touched and change.follows == "*"):
             yield "nothing to do"
             continue
+        touched = True
         yield change.preview(case.host).text
         yield "--- sh"
         yield change.shell(case.host)
