@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import tomli_w
 
 from mailwizard.fields import Field
-from mailwizard.model import Kind, Question, Step
+from mailwizard.model import Completed, Context, FileState, Kind, Platform, Question, Step
+from mailwizard.platform.debian import TRIXIE
 
 _INTRODUCTION = """\
 # Answers for mailwizard (TOML). A line that begins with # is a comment.
@@ -24,8 +27,9 @@ def dump(steps: Sequence[Step], values: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def example(steps: Sequence[Step]) -> str:
-    """A commented answer file with every key, each commented out."""
-    return "\n".join([_INTRODUCTION, *(_example_section(step) for step in steps)])
+    """A commented answer file with every key, and its default where no host has to be asked."""
+    values: dict[str, dict[str, Any]] = {}
+    return "\n".join([_INTRODUCTION, *(_example_section(step, values) for step in steps)])
 
 
 def as_line(question: Question) -> str:
@@ -83,21 +87,67 @@ def _tolerant(kind: Kind, value: Any) -> Any:
         return value
 
 
-def _example_section(step: Step) -> str:
+def _example_section(step: Step, values: dict[str, dict[str, Any]]) -> str:
     title = f"# {step.title}" + (" (may be left out)" if step.optional else "")
     lines = [title, f"[{step.id}]"]
     if step.optional:
         lines.append("# enabled = false")
+    values[step.id] = {}
     for question in step.questions:
         if question.name != "enabled":
-            lines += ["", *_example_entry(question)]
+            default = _default(step, question, values)
+            values[step.id][question.name] = _sample(question) if default is None else default
+            lines += ["", *_example_entry(question, default)]
     return "\n".join(lines) + "\n"
 
 
-def _example_entry(question: Question) -> Iterator[str]:
+def _default(step: Step, question: Question, values: Mapping[str, Mapping[str, Any]]) -> Any:
+    """The default that follows from the other examples alone."""
+    context = Context(step.id, values, Nowhere())
+    try:
+        found = question.default(context)
+        return None if found is None else question.kind.check(found)
+    except (LookupError, ValueError):
+        return None
+
+
+def _sample(question: Question) -> Any:
+    kind = question.kind
+    return kind.check(kind.example) if isinstance(kind, Field) else None
+
+
+def _example_entry(question: Question, default: Any) -> Iterator[str]:
     yield from _comment(question.label)
     yield from _comment(question.kind.hint)
-    yield f"# {as_line(question)}"
+    if default is None or default in ([], {}):
+        yield f"# {as_line(question)}"
+    else:
+        yield f"# {as_text(question.name, as_toml(question.kind, default))}  # the default"
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """A host on which nothing is: what an example can look at."""
+
+    platform: Platform = TRIXIE
+
+    def read(self, path: str) -> bytes:
+        return b""
+
+    def state(self, path: str) -> FileState:
+        return FileState("absent")
+
+    def list(self, path: str) -> Sequence[str]:
+        return ()
+
+    def ask(self, argv: Sequence[str], **_options: Any) -> Completed:
+        return Completed(tuple(argv), 127)
+
+    def which(self, program: str) -> str:
+        return ""
+
+    def draft(self, files: Mapping[str, bytes]) -> AbstractContextManager[str]:
+        return nullcontext("/nonexistent")
 
 
 def _comment(text: str) -> list[str]:

@@ -200,6 +200,8 @@ def test_an_answer_file_is_saved_for_its_owner_only() -> None:
 def test_the_example_has_every_key_and_its_lines_are_right() -> None:
     text = example(STEPS)
     tomllib.loads(text)
+    assert '# domains = ["example.org"]  # the default' in text
+    assert '# fqdn = "mail.example.org"\n' in text
     bare = [line.removeprefix("# ") for line in text.splitlines() if " = " in line]
     for part in STEPS:
         for question in part.questions:
