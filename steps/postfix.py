@@ -9,6 +9,7 @@ from mailwizard import probes
 from mailwizard.changes import (
     DebconfSettings,
     FileContent,
+    LookupMap,
     MasterCfParameters,
     PostfixParameters,
     Service,
@@ -88,6 +89,8 @@ def plan(context: Context) -> Iterator[Change]:
     if mailname := context.platform.path("mailname"):
         yield FileContent(mailname, context["domains"][0] + "\n")
     yield PostfixParameters(parameters(context))
+    # not every package compiles it, and without it all local mail is put off
+    yield LookupMap(context.platform.path("aliases"), "postalias")
     yield MasterCfParameters({"smtp/inet/smtpd_sasl_auth_enable": "no"})
     # a reload does not bind other interfaces (postconf(5), inet_interfaces)
     yield Service("postfix", verb="restart", validate=(("postfix", "check"),), ready=(25,))
