@@ -81,7 +81,8 @@ def plan(context: Context) -> Iterator[Change]:
             "sender_canonical_classes": "envelope_sender, header_sender",
         }
     )
-    yield Service("postfix", validate=(("postfix", "check"),), ready=(25,))
+    check = ("postfix", "check")
+    yield Service("postfix", worker="postfix-worker", validate=(check,), ready=(25,))
 
 
 def probe(context: Context) -> Iterator[Probe]:

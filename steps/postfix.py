@@ -93,7 +93,8 @@ def plan(context: Context) -> Iterator[Change]:
     yield LookupMap(context.platform.path("aliases"), "postalias")
     yield MasterCfParameters({"smtp/inet/smtpd_sasl_auth_enable": "no"})
     # a reload does not bind other interfaces (postconf(5), inet_interfaces)
-    yield Service("postfix", verb="restart", validate=(("postfix", "check"),), ready=(25,))
+    check = ("postfix", "check")
+    yield Service("postfix", "restart", worker="postfix-worker", validate=(check,), ready=(25,))
 
 
 def probe(context: Context) -> Iterator[Probe]:
@@ -112,7 +113,7 @@ def configuration(context: Context) -> Iterator[Probe]:
     yield probes.SmugglingSettings()
     yield probes.TrustedNetworks()
     yield probes.RelayRestrictions()
-    yield probes.UnitRuns(context.platform.unit("postfix"))
+    yield probes.UnitRuns(context.platform.unit("postfix-worker"))
     yield probes.Listeners((25,))
 
 

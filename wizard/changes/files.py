@@ -84,6 +84,10 @@ class KeyedEntries:
     def _text(self, look: Look) -> str:
         text = look.read(self.path).decode("utf-8", "surrogateescape")
         now = keyed_lines(text, self.separator)
-        if all(now.get(key) == line for key, line in self.entries.items()):
-            return text
-        return with_keyed_lines(text, self.separator, self.entries)
+        # a line that differs by blanks alone says the same, and is somebody else's
+        due = {
+            key: line
+            for key, line in self.entries.items()
+            if now.get(key, "").split() != line.split()
+        }
+        return with_keyed_lines(text, self.separator, due) if due else text

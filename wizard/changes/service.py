@@ -22,11 +22,13 @@ class Service:
 
     validate: commands that must end with 0 and say nothing on stderr.
     guards: proofs that must hold before the daemon sees the configuration (R28).
+    worker: the role of the unit that logs, where that is another one.
     ready: TCP ports on loopback that must greet before the change counts as done.
     """
 
     role: str
     verb: str = "reload"
+    worker: str = ""
     validate: tuple[tuple[str, ...], ...] = ()
     guards: tuple[Probe, ...] = ()
     ready: tuple[int, ...] = ()
@@ -58,7 +60,8 @@ class Service:
                 host.run(argv)
             self._wait(unit)
         except (CommandFailed, ProofFailed) as failed:
-            shown = host.ask(["journalctl", "--no-pager", "-q", "-n", "20", "-u", unit])
+            logging = host.platform.unit(self.worker or self.role)
+            shown = host.ask(["journalctl", "--no-pager", "-q", "-n", "20", "-u", logging])
             tail = tuple(shown.out.splitlines())
             raise ProofFailed(f"{unit} does not start: {failed.message}", tail) from failed
 

@@ -1,0 +1,66 @@
+"""The replayable script: every change of the applied steps as idempotent bash, then the proof."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from mailwizard import __version__
+from mailwizard.engine import Engine
+from mailwizard.errors import BadUsage
+from mailwizard.export.proofs import proofs
+from mailwizard.journal import now
+from mailwizard.model import Step
+from mailwizard.platform import managers
+from mailwizard.render import render
+from mailwizard.stages import State
+from mailwizard.transaction import wanted
+
+
+def text(engine: Engine) -> str:
+    """The script for the steps that stand; raises BadUsage when there are none."""
+    standing = {s.id for s in engine.states() if s.state in (State.VERIFIED, State.APPLIED)}
+    steps = [step for step in engine.steps if step.id in standing]
+    if not steps:
+        raise BadUsage("no step stands yet: there is nothing to replay")
+    platform = engine.host.platform
+    head = render(
+        "export/replay.sh.j2",
+        version=__version__,
+        made=now(),
+        system_id=platform.id,
+        system_version=platform.version,
+        map_suffix={"hash": "db", "lmdb": "lmdb"}[platform.map_type],
+    )
+    body = [head, *_packages(engine, steps), *(_step(engine, step) for step in steps)]
+    proof = ["headline 'Proof'", *proofs(engine, steps), "headline 'All of it holds.'"]
+    return "\n".join([*body, *proof]) + "\n"
+
+
+def _step(engine: Engine, step: Step) -> str:
+    context = engine.context(step.id)
+    lines = [change.shell(engine.host) for change in step.plan(context)]
+    return "\n".join([f"headline {shlex.quote(step.title)}", "changed=0", *lines, ""])
+
+
+def _packages(engine: Engine, steps: list[Step]) -> Iterator[str]:
+    roles = sorted({role for step in steps for role in step.packages(engine.context(step.id))})
+    if not roles:
+        return
+    platform, manager = engine.host.platform, managers.manager_of(engine.host.platform)
+    names = wanted(engine.host, roles)
+    yield "headline 'Packages'"
+    for role in roles:
+        seed = platform.preseed(role)
+        for path, content in seed.files.items():
+            words = " ".join(map(shlex.quote, content.splitlines()))
+            yield f"printf '%s\\n' {words} | preseed_file {shlex.quote(path)}"
+        for line in seed.debconf:
+            yield f"printf '%s\\n' {shlex.quote(line)} | debconf_settings"
+    for path, (policy, _) in manager.no_start.items():
+        words = " ".join(map(shlex.quote, policy.splitlines()))
+        yield f"printf '%s\\n' {words} | forbid_starts {shlex.quote(path)}"
+    environment = [f"{key}={value}" for key, value in manager.environment.items()]
+    for argv in (manager.update(), manager.install(names)):
+        yield shlex.join(["env", *environment, *argv])
+    yield "allow_starts\n"
