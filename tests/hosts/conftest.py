@@ -1,5 +1,6 @@
-"""Every test in this folder runs real hosts."""
+"""Every test in this folder runs real hosts, and none of them may be skipped."""
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -12,3 +13,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("lab")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"a test on real hosts must not be skipped: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"tests on real hosts must not be skipped: {report.longrepr}"
+    return report

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,26 @@ def test_a_tree_tells_what_changed(fresh_host: FreshHost) -> None:
     assert tree.diff(before, after)["/etc/touched"] == "changed: mtime_ns"
 
 
+SKIPPED = """
+import pytest
+
+def test_one() -> None:
+    pytest.skip("no time")
+"""
+
+
+def test_a_test_on_real_hosts_that_is_skipped_fails(tmp_path: Path) -> None:
+    here = Path(__file__).parent
+    (tmp_path / "conftest.py").write_bytes((here / "conftest.py").read_bytes())
+    (tmp_path / "test_skipped.py").write_text(SKIPPED)
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nmarkers = lab\npythonpath = {here.parent}\n")
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "1 failed" in done.stdout
+    assert "no time" in done.stdout
+
+
 CRASH = """
 import os, signal
 from lab import images
@@ -156,14 +177,16 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_what_a_crashed_run_left_is_removed_by_the_next(network: Network) -> None:
+def test_what_a_killed_run_left_is_removed(network: Network) -> None:
     images.base("trixie")
     env = os.environ | {"PYTHONPATH": str(Path(images.__file__).parents[1])}
     crashed = subprocess.run(
         [sys.executable, "-c", CRASH], capture_output=True, text=True, check=False, env=env
     )
     pid, number = crashed.stdout.split()
-    assert alive(pid)
+    deadline = time.monotonic() + 20
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
     again = "from lab.network import Network; Network().close()"
     subprocess.run([sys.executable, "-c", again], check=True, env=env)
     assert not alive(pid)

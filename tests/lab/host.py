@@ -236,9 +236,10 @@ class Host:
         )
         self.run(["sh", "-ec", script, "sh", dest, owner, f"{mode:o}"], input=data)
 
-    def put_tree(self, source: Path, dest: str) -> None:
-        """Copy a folder with all it contains into the machine, as root's."""
-        tar = ["tar", "-C", str(source), "--owner=root", "--group=root", "-c", "."]
+    def put_tree(self, source: Path, dest: str, exclude: Sequence[str] = (".git",)) -> None:
+        """Copy a folder into the machine, as root's, without the names that fit `exclude`."""
+        left_out = [f"--exclude={pattern}" for pattern in exclude]
+        tar = ["tar", "-C", str(source), *left_out, "--owner=root", "--group=root", "-c", "."]
         with subprocess.Popen(tar, stdout=subprocess.PIPE) as packed:
             data = packed.communicate()[0]
         self.run(["sh", "-ec", 'mkdir -p "$1"; tar -C "$1" -x', "sh", dest], input=data)
@@ -253,7 +254,8 @@ class Host:
 
     def exists(self, path: str) -> bool:
         """Tell whether there is anything at a path, be it only a link that points nowhere."""
-        return self.run('test -e "$0" || test -L "$0"'.replace("$0", path), check=False).ok
+        script = 'test -e "$1" || test -L "$1"'
+        return self.run(["sh", "-c", script, "sh", path], check=False).ok
 
     def tree(
         self, paths: Sequence[str] = ("/etc",), exclude: Sequence[str] = ()

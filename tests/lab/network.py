@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab import shell
 from lab.place import Slot, others_running
+from lab.reaper import Reaper
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 FIRST_HOST = 257  # below are the gateway and the hosts of the small internet
@@ -44,6 +45,7 @@ class Network:
         self._lock = threading.Lock()
         self._open = True
         self._forwarded = FORWARDING.read_text()
+        self._reaper = Reaper(self.slot)
         atexit.register(self.close)
         self.folder = self.slot.folder
         self._start()
@@ -137,6 +139,7 @@ class Network:
         self.slot.sweep()
         if not others_running(self.slot):
             FORWARDING.write_text(self._forwarded)
+        self._reaper.dismiss()
         self.slot.release()
 
     def __enter__(self) -> "Network":

@@ -51,18 +51,21 @@ class Slot:
     def take(cls) -> "Slot":
         """Take the first free place, after removing what dead processes left in free ones."""
         require()
-        free = [slot for number in range(SLOTS) if (slot := cls._try(number))]
-        if not free:
-            raise LabError(f"all {SLOTS} places of the lab are in use")
-        for slot in free:
-            slot.sweep()
-        for slot in free[1:]:
-            slot.release()
+        # Trying a place takes it for a moment, in which nobody else may find it taken.
+        with locked(cache() / "run" / "taking.lock"):
+            free = [slot for number in range(SLOTS) if (slot := cls.try_number(number))]
+            if not free:
+                raise LabError(f"all {SLOTS} places of the lab are in use")
+            for slot in free:
+                slot.sweep()
+            for slot in free[1:]:
+                slot.release()
         free[0].folder.mkdir(parents=True)
         return free[0]
 
     @classmethod
-    def _try(cls, number: int) -> "Slot | None":
+    def try_number(cls, number: int) -> "Slot | None":
+        """Take a certain place unless a living process has it."""
         path = cache() / "run" / f"{number}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -113,11 +116,11 @@ def unmount_below(folder: Path) -> None:
 
 def others_running(mine: Slot) -> bool:
     """Tell whether another process uses the lab now."""
-    for number in range(SLOTS):
-        if number == mine.number or not (cache() / "run" / f"{number}.lock").exists():
-            continue
-        slot = Slot._try(number)
-        if slot is None:
-            return True
-        slot.release()
+    with locked(cache() / "run" / "taking.lock"):
+        for number in range(SLOTS):
+            slot = Slot.try_number(number) if number != mine.number else mine
+            if slot is None:
+                return True
+            if slot is not mine:
+                slot.release()
     return False
