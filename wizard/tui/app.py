@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -14,6 +15,7 @@ from typing import ClassVar
 from textual import events, on, work
 from textual.app import App, SuspendNotSupported, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import OptionList
 
@@ -49,17 +51,25 @@ class WizardApp(App[None]):
         Binding("ctrl+q", "quit", priority=True, show=False),
     ]
 
-    def __init__(self, engine: EngineFace, *, host: str = "") -> None:
+    def __init__(
+        self,
+        engine: EngineFace,
+        *,
+        host: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
         self.theme = theme_for(os.environ)
         self.animation_level = "none"
         self.engine = engine
         self.host = host
         self.desk = Desk("engine")
-        self.packages = Packages(engine, self)
+        self.clock = clock
+        self.packages = Packages(engine, self, clock)
         self.states: dict[str, State] = {step.id: State.PENDING for step in engine.steps}
         self.stream: Stream | None = None
         self.crash_said = ""
+        self._since = 0.0
         self._said = ""
         self._said_left = 0
 
@@ -75,12 +85,14 @@ class WizardApp(App[None]):
         from mailwizard.tui.welcome import WelcomeScreen
 
         await self.push_screen(WelcomeScreen())
+        self._check_size(self.size)
 
     # What runs
 
     def begin(self, stream: Stream) -> None:
         """Start a stream; Esc is inert until it ends."""
         self.stream = stream
+        self._since = self.clock()
         stream.start(self.desk)
 
     def end(self, event: Said) -> None:
@@ -118,10 +130,15 @@ class WizardApp(App[None]):
         self._show_status()
 
     def _show_status(self) -> None:
-        text = self._said if self._said_left > 0 else self.packages.status()
+        text = self._said if self._said_left > 0 else self._working() or self.packages.status()
         for screen in self.screen_stack:
             if isinstance(screen, Frame) and screen.is_mounted:
                 screen.show_status(words.fit(text, self.size.width - 2))
+
+    def _working(self) -> str:
+        """Silence is read as a hang: say that it works, and for how long."""
+        seconds = int(self.clock() - self._since)
+        return f"Working, {seconds} s" if self.busy and seconds > 1 else ""
 
     def copy_out(self, name: str, text: str, note: Callable[[str], None] | None = None) -> None:
         """Copy by OSC 52 and into a file, because a terminal may refuse the first silently."""
@@ -280,7 +297,11 @@ class WizardApp(App[None]):
     # Size, signals, and faults
 
     def on_resize(self, event: events.Resize) -> None:
-        size = event.size
+        self._check_size(event.size)
+
+    def _check_size(self, size: Size) -> None:
+        if not any(isinstance(screen, Frame) for screen in self.screen_stack):
+            return
         small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
         shown = next((s for s in self.screen_stack if isinstance(s, TooSmall)), None)
         if small and shown is None:

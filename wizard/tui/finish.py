@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import ClassVar
 
 from textual import on, work
@@ -65,8 +66,13 @@ class FinishScreen(Frame):
         await self.wizard.reload_states()
         states = self.wizard.states
         steps = self.wizard.engine.steps
-        rows = [words.mark(words.STATE[states[step.id]]) + Content(step.title) for step in steps]
-        self._text = Content("\n").join(rows)
+        rows = [
+            words.mark(words.STATE[states[step.id]]) + Content(words.fit(step.title, 32))
+            for step in steps
+        ]
+        half = (len(rows) + 1) // 2
+        pairs = zip_longest(rows[:half], rows[half:], fillvalue=Content(""))
+        self._text = Content("\n").join(left + right for left, right in pairs)
         self.query_one("#summary Static", Static).update(self._text)
         verified = list(states.values()).count(State.VERIFIED)
         open_steps = [s.title for s in steps if states[s.id] not in {State.VERIFIED, State.SKIPPED}]

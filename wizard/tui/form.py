@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.timer import Timer
 
 from mailwizard.errors import BadAnswer, WizardError
+from mailwizard.fields import SecretField
 from mailwizard.model import Step
 from mailwizard.tui.fields import AnswerField, TypedSecret, field_for
 
@@ -118,4 +119,7 @@ class Form(Vertical):
     def hint(self, field: AnswerField) -> Content:
         """What is asked and what is right, for the line below the form."""
         question = field.question
-        return Content.assemble((question.help.strip() + " ", ""), (question.kind.hint, "dim"))
+        right = question.kind.hint
+        if isinstance(question.kind, SecretField):
+            right = "type it here, or say in which file or environment variable it is"
+        return Content.assemble((question.help.strip() + " ", ""), (right, "dim"))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from textual.message_pump import MessagePump
@@ -18,12 +17,15 @@ from mailwizard.tui.textpane import Lines
 class Packages:
     """Starts the transaction, follows it, and lets others wait for its end."""
 
-    def __init__(self, engine: EngineFace, target: MessagePump) -> None:
+    def __init__(
+        self, engine: EngineFace, target: MessagePump, clock: Callable[[], float]
+    ) -> None:
         self.lines = Lines()
         self.failed: Failed | None = None
         self.stream: Stream | None = None
         self._engine = engine
         self._target = target
+        self._clock = clock
         self._desk: Desk | None = None
         self._wanted: tuple[str, ...] = ()
         self._waiting = ""
@@ -66,13 +68,13 @@ class Packages:
             if self._wanted:
                 self._start()
             else:
-                self._took = self._took or time.monotonic() - self._began
+                self._took = self._took or self._clock() - self._began
                 self._over.set()
 
     def status(self) -> str:
         """One line for the foot of the screen; empty when there is nothing to say."""
         if self.running:
-            seconds = int(time.monotonic() - self._began)
+            seconds = int(self._clock() - self._began)
             return f"Packages {seconds:>3} s   {self._waiting or self.lines.last}"
         if self.failed is not None:
             return "Packages FAILED: F6 shows why; Apply tries again"
@@ -88,7 +90,7 @@ class Packages:
     def _start(self) -> None:
         steps, self._wanted = self._wanted, ()
         self.failed = None
-        self._began = time.monotonic()
+        self._began = self._clock()
         self._over.clear()
         self._desk = self._desk or Desk("packages")
         self.stream = Stream(self._target, "packages", partial(self._engine.prepare, steps))

@@ -26,7 +26,7 @@ from mailwizard.events import (
 )
 from mailwizard.model import Outcome
 from mailwizard.tui import words
-from mailwizard.tui.textpane import Lines
+from mailwizard.tui.textpane import Lines, folded
 from mailwizard.tui.widgets import Rows
 
 TITLE = 36
@@ -116,7 +116,9 @@ class RunView(Vertical):
     def write(self, lines: Sequence[str]) -> None:
         """Show a batch of output."""
         self.output.add(lines)
-        self.query_one("#output", Log).write_lines(lines)
+        # This view may not be laid out yet; what it stands in is.
+        width = self.query_ancestor("#body").content_size.width - 3
+        self.query_one("#output", Log).write_lines(folded(lines, width))
 
     def take(self, events: Sequence[Event]) -> None:
         """Show what happened; runs of output are written at once."""

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import Button, OptionList, Static
 
 from mailwizard.errors import WizardError
-from mailwizard.model import Step
+from mailwizard.model import Outcome, Step
 from mailwizard.stages import State, StepPlan
 from mailwizard.tui import words
 from mailwizard.tui.desk import Said, Stream
@@ -55,6 +55,10 @@ _RUN_KEYS = (
     ("Esc", "back"), ("F1", "help"), ("F2", "shell"), ("F5", "check"), ("F6", "log"),
     ("F8", "copy"), ("F10", "next"), ("^Q", "quit"),
 )  # fmt: skip
+
+
+def _apply_label(pending: int) -> str:
+    return f"Apply {pending} change{'s' * (pending != 1)}" if pending else "Run the checks"
 
 
 class StepScreen(Frame):
@@ -150,7 +154,7 @@ class StepScreen(Frame):
         self.query_one("#plan-head", Section).show(said)
         apply = self.query_one("#apply", Push)
         apply.disabled = plan is None
-        apply.rename(f"Apply {pending} change{'s' * (pending != 1)}" if pending else "Run the checks")
+        apply.rename(_apply_label(pending) if plan else "Apply")
         self._refresh_next()
 
     # Phases
@@ -263,13 +267,13 @@ class StepScreen(Frame):
         elif view.gate is None:
             self._start(partial(self.wizard.engine.probe, self.step.id), checks_only=True)
         elif view.gate.open:
-            self._opened()
+            self._may_go_on()
         else:
-            self._closed()
+            self._stay_here()
         await self.wizard.reload_states()
         self._show_steps()
 
-    def _opened(self) -> None:
+    def _may_go_on(self) -> None:
         self.set_phase(Phase.OPEN)
         count = len(self.run_view.verdicts)
         self.run_view.say(
@@ -277,14 +281,16 @@ class StepScreen(Frame):
         )
         self.query_one("#next").focus()
 
-    def _closed(self) -> None:
+    def _stay_here(self) -> None:
         self.set_phase(Phase.CLOSED)
-        said = "a check failed. Enter on it shows the dialogue."
+        verdicts = self.run_view.verdicts.values()
+        fails = sum(done.result.outcome is Outcome.FAIL for done in verdicts)
+        said = f"{fails} of {len(verdicts)} checks failed. Enter on one shows its dialogue."
         self.run_view.say(Content.assemble(("The gate stays closed: ", "bold ansi_red"), said))
         failed = self.run_view.first_failed()
         if failed is not None:
             self.run_view.checks.choose(failed.id)
-            self.run_view.checks.focus()
+            self.set_focus(self.run_view.checks)
             self._open_probe(failed.id)
 
     def _broken(self) -> None:
@@ -328,8 +334,8 @@ class StepScreen(Frame):
     def _open_probe(self, probe_id: str) -> None:
         done = self.run_view.verdicts.get(probe_id)
         if done is not None:
-            text = words.transcript(done)
-            self.app.push_screen(TextScreen(done.title, text, name=f"check-{done.id}"))
+            text = words.transcript(done, min(self.size.width, 100))
+            self.app.push_screen(TextScreen(f"Check {done.id}", text, name=f"check-{done.id}"))
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

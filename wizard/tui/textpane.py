@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+from rich.cells import chop_cells
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import ScrollableContainer
@@ -17,6 +18,11 @@ from mailwizard.tui.widgets import KeyLine
 
 KEPT = 5000
 """Lines kept in memory and on the screen; the whole output is in the log file."""
+
+
+def folded(lines: Iterable[str], width: int) -> list[str]:
+    """The lines in pieces that fit, so that no end of a line is out of sight."""
+    return [piece for line in lines for piece in chop_cells(line, max(width, 20)) or [""]]
 
 
 class Lines:
@@ -70,7 +76,7 @@ class TextScreen(Dialog[None]):
     def __init__(self, title: str, text: Content, *, name: str) -> None:
         super().__init__(title)
         self._text = text
-        self._name = name
+        self._file = name
 
     def body(self) -> ComposeResult:
         yield TextPane(self._text)
@@ -82,7 +88,7 @@ class TextScreen(Dialog[None]):
         self.query_one(TextPane).focus()
 
     def action_copy(self) -> None:
-        self.wizard.copy_out(self._name, self._text.plain, self._note)
+        self.wizard.copy_out(self._file, self._text.plain, self._note)
 
     def _note(self, text: str) -> None:
         self.query_one(".box-note", Static).update(text)
@@ -101,7 +107,7 @@ class LogScreen(Dialog[None]):
         super().__init__(title)
         self._lines = lines
         self._path = path
-        self._name = name
+        self._file = name
         self._shown = 0
 
     def body(self) -> ComposeResult:
@@ -112,7 +118,7 @@ class LogScreen(Dialog[None]):
     def on_mount(self) -> None:
         self.add_class("full")
         self.query_one(Log).focus()
-        self._more()
+        self.call_after_refresh(self._more)
         self.set_interval(0.1, self._more)
         self._note(f"All of it: {self._path()}")
 
@@ -120,10 +126,11 @@ class LogScreen(Dialog[None]):
         new = self._lines.since(self._shown)
         self._shown = self._lines.total
         if new:
-            self.query_one(Log).write_lines(new)
+            log = self.query_one(Log)
+            log.write_lines(folded(new, log.size.width - 1))
 
     def action_copy(self) -> None:
-        self.wizard.copy_out(self._name, "\n".join(self._lines.kept) + "\n", self._note)
+        self.wizard.copy_out(self._file, "\n".join(self._lines.kept) + "\n", self._note)
 
     def _note(self, text: str) -> None:
         self.query_one(".box-note", Static).update(text)

@@ -20,8 +20,8 @@ from mailwizard.tui.runview import Section
 from mailwizard.tui.widgets import ButtonRow, Push, Rows
 
 FIRST = (
-    "This host becomes a mail server. Each step asks, shows every change before it is\n"
-    "made, then tests the running services; the next one opens when the tests pass."
+    "This host becomes a mail server. Each step asks, shows every change before it\n"
+    "is made, and tests the running services; if they pass, the next step opens."
 )
 
 

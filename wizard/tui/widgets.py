@@ -32,8 +32,8 @@ class Rows(OptionList):
         """Replace the rows, and stay on the same row where it still exists."""
         here = self.highlighted
         self.set_options([Option(content, id=name) for name, content in rows])
-        if rows and here is not None:
-            self.highlighted = min(here, len(rows) - 1)
+        if rows and (here is not None or self.has_focus):
+            self.highlighted = min(here or 0, len(rows) - 1)
 
     def put(self, name: str, content: Content) -> None:
         """Change one row, or add it at the end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import wrap
 
 from textual.content import Content
 
@@ -92,16 +93,28 @@ def plan(items: Iterable[PlanItem]) -> Content:
     return Content("\n\n").join(parts)
 
 
-def transcript(probe: ProbeDone) -> Content:
+def transcript(probe: ProbeDone, width: int = 78) -> Content:
     """Everything a probe knows: how to ask by hand, what was heard, what should be, who can fix it."""
     result = probe.result
     word, style = VERDICT[result.outcome]
     head = [(word, style), f"  {probe.title}  ", (f"{probe.seconds:.1f} s\n\n", "dim")]
-    parts: list[tuple[str, str] | str] = [*head, ("Heard     ", "bold"), f"{result.said}\n"]
-    for label, text in (("Expected", result.expected), ("Fix", result.fix), ("By hand", probe.by_hand)):
+    parts: list[tuple[str, str] | str] = [*head]
+    known = (
+        ("Heard", result.said),
+        ("Expected", result.expected),
+        ("Fix", result.fix),
+        ("By hand", probe.by_hand),
+    )
+    for label, text in known:
         if text:
-            parts += [(f"{label:<10}", "bold"), text.replace("\n", "\n" + " " * 10) + "\n"]
+            parts += [(f"{label:<10}", "bold"), hanging(text, width) + "\n"]
     return Content.assemble(*parts, "\n", _dialogue(result.transcript))
+
+
+def hanging(text: str, width: int) -> str:
+    """The text beside a label of ten columns; its own line breaks stay."""
+    lines = [wrap(line, max(width - 12, 30), break_on_hyphens=False) for line in text.splitlines()]
+    return ("\n" + " " * 10).join(piece for pieces in lines for piece in pieces or [""])
 
 
 def _dialogue(lines: tuple[str, ...]) -> Content:
