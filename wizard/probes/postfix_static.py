@@ -62,7 +62,11 @@ class TrustedNetworks:
 
 
 def _harmless(network: Network, own: set[IPv4Address | IPv6Address]) -> bool:
-    return network.is_loopback or (network.num_addresses == 1 and network.network_address in own)
+    single = network.num_addresses == 1
+    # Postfix's own default trusts the host's link-local addresses, each by itself.
+    return network.is_loopback or (
+        single and (network.is_link_local or network.network_address in own)
+    )
 
 
 def _names(trusts: list[Trust]) -> str:

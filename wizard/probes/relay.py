@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from mailwizard.model import Host, Result
@@ -21,7 +21,9 @@ from mailwizard.probes.wire import STRANGER, OverTheWire
 # Ten errors make smtpd answer slowly, twenty make it hang up (smtpd_soft_error_limit,
 # smtpd_hard_error_limit): a few pairs for each connection.
 _EACH = 6
+_CLASSIC = 16
 _FOREIGN = ("example.com", "example.net", "example.org")
+_REFUSAL = "554 5.7.1 Relay access denied to every one of them"
 _HOLE = (
     "The administrator, at once: smtpd_relay_restrictions = permit_mynetworks, "
     "permit_sasl_authenticated, reject_unauth_destination, and mynetworks = 127.0.0.0/8 "
@@ -41,13 +43,18 @@ class Pair:
         return f"<{self.sender}> to <{self.recipient}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What became of a pair: the reply, or why there was none."""
+@dataclass(slots=True)
+class Round:
+    """One connection: the pairs tried in it, their replies, and what cut it short."""
 
-    pair: Pair
     address: str
-    reply: Reply | None
+    tried: list[tuple[Pair, Reply]] = field(default_factory=list)
+    trouble: CannotAsk | None = None
+    transcript: Transcript = field(default_factory=Transcript)
+
+    @property
+    def nobody(self) -> bool:
+        return self.trouble is not None and self.trouble.kind is Trouble.REFUSED
 
 
 def pairs(domain: str, server: str, literal: str, own_senders: Sequence[str]) -> Iterator[Pair]:
@@ -107,51 +114,39 @@ class RefusesRelay(OverTheWire):
 
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
         del host
-        jobs: list[tuple[str, list[Pair]]] = []
-        for address in place.addresses:
-            try:
-                name = self._server_name(place, address, clock, transcript)
-            except CannotAsk as trouble:
-                if trouble.kind is not Trouble.REFUSED or address == place.addresses[0]:
-                    raise
-                transcript.note(f"nobody listens on {address}: nothing to relay through there")
-                continue
-            senders = [f"{self.own_login}@{domain}" for domain in self.domains]
-            every = list(pairs(self.foreign, name, place.literal(address), senders))
-            jobs += [(address, every[at : at + _EACH]) for at in range(0, len(every), _EACH)]
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            parts = pool.map(lambda job: self._try(place, job[0], job[1], clock), jobs)
-            tried = []
-            for heard, part in parts:
-                transcript.extend(part)
-                tried += heard
+        # All at once: where reverse lookups are slow, every greeting is.
+        batches = range(-(-(_CLASSIC + len(self.domains)) // _EACH))
+        jobs = [(address, batch) for address in place.addresses for batch in batches]
+        with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
+            rounds = list(pool.map(lambda job: self._try(place, job[0], job[1], clock), jobs))
+        for one in rounds:
+            transcript.extend(one.transcript)
+        silent = {
+            address
+            for address in place.addresses[1:]
+            if all(one.nobody for one in rounds if one.address == address)
+        }
+        for address in silent:
+            transcript.note(f"nobody listens on {address}: nothing to relay through there")
         if len(place.addresses) == 1 and not self.server:
             transcript.note("IPv6 is switched off on this host: tried over IPv4 only")
-        return _verdict(tried)
+        return _verdict([one for one in rounds if one.address not in silent])
 
-    def _server_name(
-        self, place: Seat, address: str, clock: Deadline, transcript: Transcript
-    ) -> str:
-        with self._open(place, address, clock, transcript) as heard:
-            heard.talk.quit()
-            return heard.ehlo.first.split(" ")[0] or address
-
-    def _try(
-        self, place: Seat, address: str, some: Sequence[Pair], clock: Deadline
-    ) -> tuple[list[Tried], Transcript]:
-        """A few pairs in one connection; a pair that got no answer says so."""
-        part = Transcript()
-        tried: list[Tried] = []
+    def _try(self, place: Seat, address: str, batch: int, clock: Deadline) -> Round:
+        """A few pairs in one connection; who was not asked about says so."""
+        one = Round(address)
         try:
-            with self._open(place, address, clock, part) as heard:
-                for pair in some:
-                    reply = envelope(heard, pair.sender, pair.recipient)
-                    tried.append(Tried(pair, address, reply))
+            with self._open(place, address, clock, one.transcript) as heard:
+                name = heard.ehlo.first.split(" ")[0] or address
+                senders = [f"{self.own_login}@{domain}" for domain in self.domains]
+                every = list(pairs(self.foreign, name, place.literal(address), senders))
+                for pair in every[batch * _EACH : (batch + 1) * _EACH]:
+                    one.tried.append((pair, envelope(heard, pair.sender, pair.recipient)))
                 heard.talk.quit()
         except CannotAsk as trouble:
-            part.note(trouble.sentence)
-        tried += [Tried(pair, address, None) for pair in some[len(tried) :]]
-        return tried, part
+            one.transcript.note(trouble.sentence)
+            one.trouble = trouble
+        return one
 
 
 def _judged(reply: Reply) -> bool:
@@ -159,35 +154,30 @@ def _judged(reply: Reply) -> bool:
     return reply.code >= 500 or "relay" in reply.first.lower()
 
 
-def _verdict(tried: Sequence[Tried]) -> Result:
-    taken = [one for one in tried if one.reply and one.reply.ok]
-    unasked = [one for one in tried if one.reply is None]
-    expected = "554 5.7.1 Relay access denied to every one of them"
+def _verdict(rounds: Sequence[Round]) -> Result:
+    tried = [(one.address, pair, reply) for one in rounds for pair, reply in one.tried]
+    taken = [(address, pair) for address, pair, reply in tried if reply.ok]
     if taken:
-        first = taken[0]
+        address, pair = taken[0]
         others = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
         return failed(
-            f"OPEN RELAY: a stranger may send from {first.pair}{others} (asked at {first.address})",
-            expected,
+            f"OPEN RELAY: a stranger may send from {pair}{others} (asked at {address})",
+            _REFUSAL,
             _HOLE,
         )
-    if unasked:
+    if hindered := [one.trouble for one in rounds if one.trouble]:
         return unknown(
-            f"{len(unasked)} of {len(tried)} tries got no answer, e.g. {unasked[0].pair}",
-            expected,
-            "The server hung up or was too slow (see the transcript): check again.",
+            f"only {len(tried)} tries were answered: {hindered[0].sentence}",
+            _REFUSAL,
+            "The server hung up, was too slow or is down (see SMTP-01): check again.",
         )
-    families = " and ".join(
-        name
-        for name, mark in (("IPv4", "."), ("IPv6", ":"))
-        if any(mark in t.address for t in tried)
-    )
-    if not any(one.reply and _judged(one.reply) for one in tried):
-        shown = tried[0].reply.text if tried and tried[0].reply else "nothing"
+    if not any(_judged(reply) for _, _, reply in tried):
         return unknown(
-            f"all {len(tried)} tries were only put off: {shown}",
-            expected,
+            f"all {len(tried)} tries were only put off"
+            + (f": {tried[0][2].text}" if tried else ""),
+            _REFUSAL,
             "The server refuses for the time being for another reason, so relaying was not "
             "judged: often its DNS does not answer. Mend that and check again.",
         )
-    return passed(f"{len(tried)} tries to relay refused, over {families}")
+    families = {"IPv6" if ":" in address else "IPv4" for address, _, _ in tried}
+    return passed(f"{len(tried)} tries to relay refused, over {' and '.join(sorted(families))}")

@@ -6,9 +6,10 @@ import secrets
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mailwizard.model import Outcome, Result
+from mailwizard import sanitise
+from mailwizard.model import Host, Outcome, Result
 from mailwizard.probes.deadline import CannotAsk, Trouble
-from mailwizard.probes.dialogue import Reply
+from mailwizard.probes.dialogue import Reply, Transcript
 from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
 from mailwizard.probes.wire import Greeted, OverTheWire, outcome_of
 
@@ -48,16 +49,26 @@ class SmtpGreeting(OverTheWire):
             )
         return passed(f"greets as {name}, after {heard.waited:.1f} s")
 
-    def _no_answer(self, trouble: CannotAsk) -> Result:
-        silent = {Trouble.NO_VANTAGE, Trouble.UNREACHABLE, Trouble.DNS}
-        if trouble.kind in silent:
+    def _no_answer(self, host: Host, trouble: CannotAsk, transcript: Transcript) -> Result:
+        if trouble.kind in {Trouble.NO_VANTAGE, Trouble.UNREACHABLE, Trouble.DNS}:
             return could_not_ask(trouble)
+        log = () if self.server else _postfix_log(host)
+        for line in log:
+            transcript.note(line)
+        # A wrong setting makes every smtpd die at birth: the port is open and says nothing.
+        fatal = next((line for line in reversed(log) if "fatal:" in line), "")
         return failed(
-            trouble.sentence,
+            f"{trouble.sentence}{f'; Postfix says: {fatal}' if fatal else ''}",
             f"220 {self.hostname} ESMTP within 5 s",
             "The administrator: is Postfix running (`postfix status`), is inet_interfaces = all, "
             "and does a firewall on this host let port 25 in?",
         )
+
+
+def _postfix_log(host: Host) -> tuple[str, ...]:
+    argv = ["journalctl", "-q", "-o", "cat", "-n", "12", "--since", "-2min"]
+    asked = host.ask([*argv, "-t", "postfix/smtpd", "-t", "postfix/master"], timeout=5)
+    return sanitise.lines(asked.out, width=300, limit=12) if asked.ok else ()
 
 
 @dataclass(frozen=True, slots=True)

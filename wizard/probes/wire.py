@@ -21,6 +21,10 @@ from mailwizard.probes.verdict import could_not_ask
 STRANGER = "stranger.invalid"
 
 
+# smtpd looks up the caller's name before it greets; a dead resolver draws that out to 10 s.
+_PATIENCE = 20.0
+
+
 @dataclass(frozen=True, slots=True)
 class Greeted:
     """A conversation after the greeting (and after EHLO unless the probe does without)."""
@@ -59,7 +63,7 @@ class OverTheWire:
                 result = self._hear(host, place, clock, transcript)
         except CannotAsk as trouble:
             transcript.note(trouble.sentence)
-            result = self._no_answer(trouble)
+            result = self._no_answer(host, trouble, transcript)
         return replace(result, transcript=(*result.transcript, *transcript.lines()))
 
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
@@ -73,7 +77,9 @@ class OverTheWire:
     def _judge(self, heard: Greeted) -> Result:
         raise NotImplementedError
 
-    def _no_answer(self, trouble: CannotAsk) -> Result:
+    def _no_answer(self, host: Host, trouble: CannotAsk, transcript: Transcript) -> Result:
+        """The verdict when the conversation broke; overridden where silence is a fail."""
+        del host, transcript
         return could_not_ask(trouble)
 
     @contextmanager
@@ -85,7 +91,7 @@ class OverTheWire:
         sock = place.connect(address, self.port, clock)
         with Dialogue(sock, clock, transcript) as talk:
             transcript.note(f"connected to {address} port {self.port}")
-            greeting = talk.reply()
+            greeting = talk.reply(clock.within(_PATIENCE))
             waited = time.monotonic() - begun
             if greeting.code == 421:
                 raise CannotAsk(Trouble.CLOSED, f"the server is busy: {greeting.text}")
