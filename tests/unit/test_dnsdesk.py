@@ -198,7 +198,10 @@ def test_one_server_of_the_zone_that_lags_is_enough_to_fail(world: World) -> Non
         (lambda query, _tcp: dns.message.make_response(query), "does not have it"),
     ],
 )
-def test_a_server_that_does_not_answer_is_unknown(world: World, fault: Fault, why: str) -> None:
+def test_a_server_that_does_not_answer_is_unknown(
+    world: World, fault: Fault, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailwizard.dnsdesk.ask.SECONDS", 0.5)
     world.publish(A, at=(world.own, world.public))
     world.first.faults[FQDN] = world.second.faults[FQDN] = fault
     (finding,) = world.look(A)
