@@ -12,6 +12,7 @@ import shutil
 import signal
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -46,25 +47,37 @@ def _start(
     program = shutil.which(argv[0], path=SEARCH)
     if program is None:
         return Completed(tuple(argv), NOT_FOUND, "", f"{argv[0]}: not installed")
-    try:
-        done = sh.Command(program)(
-            *argv[1:],
-            _in=stdin,
-            _tty_out=False,
-            # without a controlling terminal a child cannot write over the screen
-            _new_session=True,
-            _return_cmd=True,
-            _decode_errors="replace",
-            _timeout=timeout,
-            _timeout_signal=signal.SIGTERM,
-            _ok_code=range(256),
-            _env={**os.environ, **QUIET, "PATH": SEARCH, **(env or {})},
-        )
-    except sh.TimeoutException:
+    expired = threading.Event()
+    running = sh.Command(program)(
+        *argv[1:],
+        _in=stdin,
+        _tty_out=False,
+        # without a controlling terminal a child cannot write over the screen
+        _new_session=True,
+        _bg=True,
+        _bg_exc=False,
+        _return_cmd=True,
+        _decode_errors="replace",
+        _ok_code=range(256),
+        _env={**os.environ, **QUIET, "PATH": SEARCH, **(env or {})},
+    )
+    # sh's own _timeout polls, and makes every command last a tenth of a second
+    alarm = threading.Timer(timeout or 0, _end, (running, expired))
+    if timeout is not None:
+        alarm.start()
+    with contextlib.suppress(sh.ErrorReturnCode):
+        running.wait()
+    alarm.cancel()
+    if expired.is_set():
         return Completed(tuple(argv), TIMED_OUT, "", f"no answer within {timeout:.0f} s")
-    except sh.ErrorReturnCode as ended:
-        return Completed(tuple(argv), ended.exit_code, _text(ended.stdout), _text(ended.stderr))
-    return Completed(tuple(argv), done.exit_code, _text(done.stdout), _text(done.stderr))
+    code = int(running.exit_code)
+    return Completed(tuple(argv), code, _text(running.stdout), _text(running.stderr))
+
+
+def _end(running: sh.RunningCommand, expired: threading.Event) -> None:
+    expired.set()
+    with contextlib.suppress(ProcessLookupError):
+        running.signal_group(signal.SIGTERM)
 
 
 def _replace(temporary: str, path: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailwizard.journal import Journal
-from mailwizard.model import Change, Context, Look, Step
+from mailwizard.model import Change, Context, Look, Preview, Step
 from mailwizard.stages import Drift, PlanItem, State, StepPlan, StepStatus
 from mailwizard.subjects import path_of
 
@@ -37,7 +37,12 @@ def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
 def plan(journal: Journal, context: Context, step: Step) -> StepPlan:
     """The step's changes with their previews."""
     items = (
-        PlanItem(item.change.title, item.due, item.change.preview(context.look), item.drift)
+        PlanItem(
+            item.change.title,
+            item.due,
+            item.change.preview(context.look) if item.due else Preview(""),
+            item.drift,
+        )
         for item in pending(journal, context, step)
     )
     return StepPlan(step, tuple(items))
