@@ -9,6 +9,7 @@ from lab.errors import LabError
 from lab.host import Host
 
 NAMES_IN_VALUES = frozenset({"CNAME", "MX", "NS", "PTR", "SRV"})
+Record = tuple[str, str, str]
 LISTS = ("zen.spamhaus.org", "bl.test")
 OPTIONS = """\
 options {{
@@ -84,7 +85,7 @@ class Dns:
         """Make these the only values that a name has of a kind."""
         self.update([(name, kind, value) for value in values], ttl=ttl)
 
-    def update(self, records: Iterable[tuple[str, str, str]], *, ttl: int = 300) -> None:
+    def update(self, records: Iterable[Record], *, ttl: int = 300) -> None:
         """Set many records at once; other values of the same names and kinds are gone."""
         lines: dict[str, list[str]] = {}
         seen = set()
@@ -132,28 +133,34 @@ class Dns:
         """Answer again."""
         self.host.run(["systemctl", "start", "named"])
 
-    def point(self, name: str, *addresses: str, reverse: bool = True) -> None:
+    def point(self, name: str, *addresses: str) -> None:
         """Give a name its addresses, of both families, and each of these its name."""
-        records = [(name, "AAAA" if ":" in address else "A", address) for address in addresses]
-        if reverse:
-            pointers = [ipaddress.ip_address(address).reverse_pointer for address in addresses]
-            records += [(pointer, "PTR", name) for pointer in pointers]
-        self.update(records)
+        self.update(both_ways(name, *addresses))
 
-    def block(
-        self, address: str, *, lists: Iterable[str] = ("zen.spamhaus.org", "bl.test")
-    ) -> None:
-        """Put an address on block lists."""
-        parts = ipaddress.ip_address(address).reverse_pointer.split(".")[:-2]
-        for name in lists:
-            entry = ".".join([*parts, name])
-            self.update([(entry, "A", "127.0.0.2"), (entry, "TXT", "listed for the test")])
+    def block(self, address: str) -> None:
+        """Put an address on the block lists."""
+        self.update(listed(address))
 
     def _rndc(self, *words: str) -> None:
         self.host.run(["rndc", *words])
 
     def _nsupdate(self, lines: Iterable[str]) -> None:
         self.host.run(["nsupdate", "-l"], input="\n".join(lines) + "\n")
+
+
+def both_ways(name: str, *addresses: str) -> list[Record]:
+    """Give the records of a name's addresses and of their names."""
+    records = [(name, "AAAA" if ":" in address else "A", address) for address in addresses]
+    pointers = [ipaddress.ip_address(address).reverse_pointer for address in addresses]
+    return records + [(pointer, "PTR", name) for pointer in pointers]
+
+
+def listed(address: str) -> list[Record]:
+    """Give the entries of an address on all block lists (RFC 5782, 2.1)."""
+    parts = ipaddress.ip_address(address).reverse_pointer.split(".")[:-2]
+    entries = [".".join([*parts, name]) for name in LISTS]
+    values = [("A", "127.0.0.2"), ("TXT", "listed for the test")]
+    return [(entry, kind, value) for entry in entries for kind, value in values]
 
 
 def reverse_zones(*networks: ipaddress.IPv4Network | ipaddress.IPv6Network) -> list[str]:

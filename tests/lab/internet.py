@@ -7,7 +7,7 @@ from functools import cached_property
 
 from lab import images, network, shell
 from lab.acme import Acme
-from lab.dns import Dns, reverse_zones
+from lab.dns import Dns, Record, both_ways, listed, reverse_zones
 from lab.host import Host
 from lab.mailhosts import MailHost, Relay
 
@@ -105,25 +105,27 @@ class Internet:
         return host
 
     def _publish(self) -> None:
-        records: list[tuple[str, str, str]] = []
+        records: list[Record] = []
         places = {"foreign.test": FOREIGN, "other.test": OTHER, "relay.test": RELAY}
         for domain, place in places.items():
             name = NAMES[domain]
             honest = [*self._both(place), self.network.address(place + 1)]
             spf = " ".join(f"ip{6 if ':' in ip else 4}:{ip}" for ip in honest)
             records += [(domain, "MX", f"10 {name}"), (domain, "TXT", f"v=spf1 {spf} -all")]
-            self.dns.point(name, *self._both(place))
-            self.dns.point(f"listed.{domain}", *self._both(place + 1))
-            self.dns.point(f"stray.{domain}", *self._both(place + 2))
-            self.dns.block(self.network.address(place + 1))
+            records += both_ways(name, *self._both(place))
+            records += both_ways(f"listed.{domain}", *self._both(place + 1))
+            records += both_ways(f"stray.{domain}", *self._both(place + 2))
+            records += listed(self.network.address(place + 1))
         records += [
             ("strict.test", "MX", f"10 {NAMES['other.test']}"),
             ("strict.test", "TXT", "v=spf1 -all"),
             ("_dmarc.strict.test", "TXT", "v=DMARC1; p=reject"),
+            (NAMES["acme.test"], "A", self.dns.address),
+            (NAMES["acme.test"], "AAAA", self.dns.host.address6),
+            *both_ways("ns.lab.test", self.dns.address, self.dns.host.address6),
         ]
-        self.dns.update(records)
-        self.dns.block("127.0.0.2")  # RFC 5782, 5: every list has this entry, as a test point
-        self.dns.point(NAMES["acme.test"], *self._both(DNS), reverse=False)
+        # RFC 5782, 5: every list has this entry, as a test point.
+        self.dns.update(records + listed("127.0.0.2"))
 
     def _both(self, place: int) -> tuple[str, str]:
         return self.network.address(place), self.network.address6(place)

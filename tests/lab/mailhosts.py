@@ -20,6 +20,8 @@ MAIN = """\
 compatibility_level = 3.6
 myhostname = {name}
 mydestination =
+alias_maps =
+alias_database =
 inet_protocols = all
 smtpd_banner = $myhostname ESMTP
 maillog_file = /var/log/mail.log
@@ -98,12 +100,13 @@ class MailHost:
 
     def _start(self, main: str, master: str) -> None:
         self.host.put(master, "/etc/postfix/master.cf")
-        self.host.put(main, "/etc/postfix/main.cf")
         # Outgoing mail leaves from the address that has the right name, not from any of them.
-        bind = f"smtp_bind_address={self.address} smtp_bind_address6={self.address6}"
+        main += f"smtp_bind_address = {self.address}\nsmtp_bind_address6 = {self.address6}\n"
+        self.host.put(main, "/etc/postfix/main.cf")
+        # Postfix sleeps for two seconds over a main.cf that has just been written.
         self.host.run(
-            f"mkdir -p {MAILBOX} && chown -R mail: {MAILBOX} && "
-            f"postconf -e {bind} && newaliases -oA/etc/aliases; systemctl start postfix"
+            f"touch -d '1 minute ago' /etc/postfix/main.cf; mkdir -p {MAILBOX} && "
+            f"chown -R mail: {MAILBOX} && systemctl start postfix"
         )
 
     @property
