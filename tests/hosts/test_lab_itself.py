@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from lab import images, tree
-from lab.errors import CommandFailed
+from lab.errors import CommandFailed, LabError
 from lab.fixtures import FreshHost
+from lab.host import Host
 from lab.network import Network
 
 NAMESPACE = """
@@ -145,6 +146,41 @@ def test_a_tree_tells_what_changed(fresh_host: FreshHost) -> None:
         "/etc/changed": "changed: mode, content",
     }
     assert tree.diff(before, after)["/etc/touched"] == "changed: mtime_ns"
+
+
+def test_two_networks_stand_side_by_side(network: Network) -> None:
+    with Network() as second:
+        assert not second.net4.overlaps(network.net4)
+        layer = images.base("trixie")
+        with Host(layer, net=network) as one, Host(layer, net=second, memory=False) as two:
+            assert one.address != two.address
+            two.run("apt-get update", timeout=120)
+    assert not second.folder.exists()
+    assert network.folder.exists()
+
+
+@pytest.mark.parametrize("place", ["198.51.100.1/25", "198.51.100.1/587", "2001:db8::1/443"])
+def test_nothing_in_a_host_reaches_strangers_or_waits_for_them(
+    fresh_host: FreshHost, place: str
+) -> None:
+    host = fresh_host()
+    assert not host.run(["bash", "-c", f"</dev/tcp/{place}"], check=False, timeout=5).ok
+
+
+def test_a_machine_without_what_the_lab_needs_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("lab.place.NEEDED", ("ip", "warp-drive"))
+    with pytest.raises(LabError, match="not installed: warp-drive; not root"):
+        Network()
+
+
+def test_a_boot_that_fails_shows_the_console(fresh_host: FreshHost) -> None:
+    host = fresh_host()
+    host.stop()
+    host.put("#!/bin/sh\necho out of order\n", "/usr/lib/systemd/systemd", mode=0o755)
+    with pytest.raises(LabError, match="ended while booting:\n.*out of order"):
+        host.boot()
+    assert not host.running
 
 
 SKIPPED = """
