@@ -21,7 +21,9 @@ def terminal_problem(
 ) -> str | None:
     """Why the full-screen face cannot run here and what to do instead; None when it can."""
     if not stdin_tty:
-        return f"standard input is not a terminal; {_PLAIN}, `mailwizard apply -a FILE` asks nothing"
+        return (
+            f"standard input is not a terminal; {_PLAIN}, `mailwizard apply -a FILE` asks nothing"
+        )
     if not stdout_tty:
         return f"the output is not a terminal; {_PLAIN}, `mailwizard apply -a FILE` asks nothing"
     term = environ.get("TERM", "")
@@ -30,7 +32,9 @@ def terminal_problem(
         return f"{said}, so nothing can be placed on this screen; {_PLAIN}"
     if size is not None and _too_small(size):
         (columns, rows), (wide, high) = size, SMALLEST
-        return f"this terminal is {columns}x{rows}, below {wide}x{high}; {_PLAIN}, or make it larger"
+        return (
+            f"this terminal is {columns}x{rows}, below {wide}x{high}; {_PLAIN}, or make it larger"
+        )
     return None
 
 

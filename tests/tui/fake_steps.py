@@ -35,9 +35,7 @@ def _no_probes(_context: Context) -> Iterator[Probe]:
     return iter(())
 
 
-def ask(
-    name: str, label: str, kind: Kind, about: str = "", *, optional: bool = False
-) -> Question:
+def ask(name: str, label: str, kind: Kind, about: str = "", *, optional: bool = False) -> Question:
     return Question(
         name, label, kind, lambda _context: None, about, optional, isinstance(kind, SecretField)
     )

@@ -16,12 +16,6 @@ FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
 _IDS = re.compile(r"terminal-\d+")
 
 
-@pytest.fixture(autouse=True)
-def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_COLOR", "COLORFGBG", "TEXTUAL_THEME"):
-        monkeypatch.delenv(name, raising=False)
-
-
 async def picture(name: str) -> str:
     shot = SHOTS[name]
     engine = shot.engine()

@@ -142,7 +142,10 @@ DRIFT = Drift(
 
 
 async def _form(pilot: Pilot[None]) -> None:
-    await go_to(pilot, "hostname")
+    await ready(pilot)
+    await pilot.press("f10")
+    await at_step(pilot, "hostname")
+    await until(pilot, lambda: "Setting up" in text(pilot))
 
 
 async def _wrong(pilot: Pilot[None]) -> None:
@@ -254,7 +257,7 @@ SHOTS: dict[str, Shot] = {
     "welcome": Shot(FakeEngine, ready),
     "welcome-wide": Shot(FakeEngine, ready, (120, 40)),
     "welcome-again": Shot(_resumed, ready),
-    "step": Shot(FakeEngine, _form),
+    "step": Shot(lambda: FakeEngine(prepare_hold=threading.Event()), _form),
     "step-wide": Shot(_resumed, _table, (120, 40)),
     "step-wrong": Shot(FakeEngine, _wrong),
     "step-table": Shot(FakeEngine, _table),

@@ -104,7 +104,7 @@ class WizardApp(App[None]):
     @on(Said)
     def _packages_said(self, event: Said) -> None:
         self.packages.said(event)
-        self._show_status()
+        self.show_status()
         if event.crash is not None:
             raise event.crash
 
@@ -122,14 +122,15 @@ class WizardApp(App[None]):
 
     def say(self, text: str) -> None:
         """Show a sentence for some seconds."""
-        self._said, self._said_left = text, 8
-        self._show_status()
+        self._said, self._said_left = words.seen(text), 8
+        self.show_status()
 
     def _tick(self) -> None:
         self._said_left -= 1
-        self._show_status()
+        self.show_status()
 
-    def _show_status(self) -> None:
+    def show_status(self) -> None:
+        """Bring the status line up to date."""
         text = self._said if self._said_left > 0 else self._working() or self.packages.status()
         for screen in self.screen_stack:
             if isinstance(screen, Frame) and screen.is_mounted:
@@ -368,5 +369,3 @@ def run(engine: EngineFace, *, host: str = "") -> int:
     if app.crash_said:
         print(app.crash_said, file=sys.stderr)
     return app.return_code or 0
-
-

@@ -80,7 +80,9 @@ class Said(Message):
 class Stream:
     """An engine iterator on its way to a widget: output in batches, everything else at once."""
 
-    def __init__(self, target: MessagePump, step: str, events: Callable[[], Iterator[Event]]) -> None:
+    def __init__(
+        self, target: MessagePump, step: str, events: Callable[[], Iterator[Event]]
+    ) -> None:
         self.step = step
         self.stopped = False
         self._target = target

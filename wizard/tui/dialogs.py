@@ -129,8 +129,8 @@ class Notice(Dialog[None]):
         self._error = error
 
     def body(self) -> ComposeResult:
-        yield paragraphs(self._error.message)
-        yield paragraphs(self._error.hint)
+        yield paragraphs(words.seen(self._error.message))
+        yield paragraphs(words.seen(self._error.hint))
         with ButtonRow(classes="buttons"):
             yield Push("Close", "safe")
 

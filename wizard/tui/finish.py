@@ -21,7 +21,7 @@ from mailwizard.tui.widgets import ButtonRow, Push
 LATER = (
     ("mailwizard check", "tests everything again, at any time"),
     ("mailwizard status", "says where each step stands"),
-    ("mailwizard dns", "each DNS record beside what the world sees"),
+    ("mailwizard dns", "each DNS record, and what is answered"),
     ("mailwizard undo STEP", "puts back what a step changed"),
     ("mailwizard export --format sh", "one script that does the same elsewhere"),
     ("mailwizard export --format answers", "the answers, for an unattended run"),

@@ -125,6 +125,9 @@ class Frame(Screen[None]):
         yield Static("", id="status", markup=False)
         yield KeyLine(self.KEYS)
 
+    def on_screen_resume(self) -> None:
+        self.wizard.show_status()
+
     def show_steps(self, here: str | None, right: str) -> None:
         """Bring the head, the bar and the sidebar up to date."""
         self.query_one(Head).show(right)

@@ -12,7 +12,7 @@ KEYS = (
     ("Tab, Shift+Tab", "move between fields, lists and buttons"),
     ("Arrows", "move in a list, between fields and buttons; choose a word"),
     ("Space, Enter", "tick; open the change or the check; press the button"),
-    ("Esc", "one level back; never ends the run, does nothing while a command runs"),
+    ("Esc", "one level back; waits while a command runs"),
     ("F1 or ?", "this help"),
     ("F2", "a shell, and back when it ends"),
     ("F3 or Ctrl+L", "redraw the screen"),

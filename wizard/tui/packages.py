@@ -12,14 +12,13 @@ from mailwizard.events import ChangeDone, Failed, Output, Waiting
 from mailwizard.tui.contract import EngineFace
 from mailwizard.tui.desk import Desk, Said, Stream
 from mailwizard.tui.textpane import Lines
+from mailwizard.tui.words import seen
 
 
 class Packages:
     """Starts the transaction, follows it, and lets others wait for its end."""
 
-    def __init__(
-        self, engine: EngineFace, target: MessagePump, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, engine: EngineFace, target: MessagePump, clock: Callable[[], float]) -> None:
         self.lines = Lines()
         self.failed: Failed | None = None
         self.stream: Stream | None = None
@@ -53,13 +52,13 @@ class Packages:
         for event in message.events:
             if isinstance(event, Failed):
                 self.failed = event
-                self.lines.add([event.message, event.hint, *event.tail])
+                self.lines.add(map(seen, [event.message, event.hint, *event.tail]))
             elif isinstance(event, Waiting):
-                self._waiting = event.reason
+                self._waiting = seen(event.reason)
                 self.lines.add([f"waiting: {event.reason}"])
             elif isinstance(event, ChangeDone):
                 self._took = event.seconds
-        new = [event.line for event in message.events if isinstance(event, Output)]
+        new = [seen(event.line) for event in message.events if isinstance(event, Output)]
         if new:
             self._waiting = ""
             self.lines.add(new)

@@ -115,6 +115,7 @@ class RunView(Vertical):
 
     def write(self, lines: Sequence[str]) -> None:
         """Show a batch of output."""
+        lines = [words.seen(line) for line in lines]
         self.output.add(lines)
         # This view may not be laid out yet; what it stands in is.
         width = self.query_ancestor("#body").content_size.width - 3
@@ -143,7 +144,7 @@ class RunView(Vertical):
 
     def _change_started(self, event: ChangeStarted) -> None:
         self._in_hand = event.title
-        shown = words.diff(event.preview) if event.is_diff else Content(event.preview)
+        shown = words.diff(event.preview) if event.is_diff else Content(words.seen(event.preview))
         self.previews[event.title] = shown
         self._change(BUSY, event.title, "")
 
@@ -174,7 +175,7 @@ class RunView(Vertical):
         )
 
     def _waiting(self, event: Waiting) -> None:
-        self.say(f"Waiting: {event.reason}")
+        self.say(words.seen(f"Waiting: {event.reason}"))
 
     def _probe_started(self, event: ProbeStarted) -> None:
         self.show_parts(output=False, checks=True)
@@ -202,8 +203,9 @@ class RunView(Vertical):
         self.show_parts(output=True, checks=False)
         tail = [line for line in event.tail if line not in self.output.kept[-len(event.tail) :]]
         self.write(tail)
-        hint = f"\n{event.hint}" if event.hint else ""
-        self.say(Content.assemble(("Stopped. ", "bold ansi_red"), event.message, hint))
+        hint = f"\n{words.seen(event.hint)}" if event.hint else ""
+        message = words.seen(event.message)
+        self.say(Content.assemble(("Stopped. ", "bold ansi_red"), message, hint))
 
 
 _HANDLERS: dict[type[Event], Callable[[RunView, Any], None]] = {

@@ -120,7 +120,9 @@ class StepScreen(Frame):
         if self.form is None and self.step.questions:
             await self.query_one("#ask").mount(Form(self.step, values), after="#explain")
         first = self.form.fields[0] if self.form else None
-        self.set_focus((first.query("*:can-focus").first() if first else None) or self._main_button())
+        self.set_focus(
+            (first.query("*:can-focus").first() if first else None) or self._main_button()
+        )
         await self._review()
 
     async def _review(self) -> bool:
@@ -277,7 +279,9 @@ class StepScreen(Frame):
         self.set_phase(Phase.OPEN)
         count = len(self.run_view.verdicts)
         self.run_view.say(
-            Content.assemble(("The gate is open: ", "bold ansi_green"), f"{count} checks, none failed.")
+            Content.assemble(
+                ("The gate is open: ", "bold ansi_green"), f"{count} checks, none failed."
+            )
         )
         self.query_one("#next").focus()
 

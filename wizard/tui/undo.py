@@ -93,7 +93,7 @@ class UndoScreen(Dialog[bool]):
                 rows.put(happened.title, words.row(word, happened.title, happened.problem, 44))
             elif isinstance(happened, Failed):
                 self._problems += 1
-                text = f"{happened.message} {happened.hint}"
+                text = words.seen(f"{happened.message} {happened.hint}")
                 rows.put(text, words.row(words.VERDICT[Outcome.FAIL], text, "", 60))
             elif isinstance(happened, Output):
                 self.wizard.say(happened.line)

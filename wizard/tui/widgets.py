@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.reactive import reactive
+from textual.style import Style
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -45,6 +46,13 @@ class Rows(OptionList):
     def choose(self, name: str) -> None:
         """Move the highlight to one row."""
         self.highlighted = self.get_option_index(name)
+
+    def get_visual_style(self, *component_classes: str, partial: bool = False) -> Style:
+        style = super().get_visual_style(*component_classes, partial=partial)
+        if self.has_focus and "option-list--option-highlighted" in component_classes:
+            # The library drops this from the style sheet; colours alone would not do.
+            style += Style(reverse=True)
+        return style
 
     @property
     def chosen(self) -> str | None:

@@ -9,6 +9,7 @@ from textual.content import Content
 
 from mailwizard.events import ProbeDone
 from mailwizard.model import Outcome, Preview
+from mailwizard.sanitise import clean
 from mailwizard.stages import Drift, PlanItem, State
 
 VERDICT = {
@@ -31,6 +32,11 @@ STATE = {
 HERE = (">>", "bold")
 
 
+def seen(text: str) -> str:
+    """The text with nothing in it that acts on a terminal; what is so already costs next to nothing."""
+    return text if text.isprintable() else clean(text, limit=20_000)
+
+
 def fit(text: str, width: int) -> str:
     """The text in exactly so many columns, cut with an ellipsis where it must be."""
     return Content(text).truncate(max(width, 1), ellipsis=True, pad=True).plain
@@ -44,13 +50,14 @@ def mark(word: tuple[str, str], width: int = 5) -> Content:
 
 def row(word: tuple[str, str], title: str, note: str, title_width: int) -> Content:
     """One line of a list: the word, what it is about, and a quiet remark."""
+    title, note = seen(title), seen(note)
     wide = fit(title, title_width) if note else title
     return Content.assemble(mark(word), wide, ("  " + note if note else "", "dim"))
 
 
 def diff(text: str) -> Content:
     """A unified diff with additions and removals coloured; everything in it is plain text."""
-    return Content("\n").join(_diff_line(line) for line in text.splitlines())
+    return Content("\n").join(_diff_line(line) for line in seen(text).splitlines())
 
 
 def _diff_line(line: str) -> Content:
@@ -67,7 +74,7 @@ def _diff_line(line: str) -> Content:
 
 def preview(shown: Preview) -> Content:
     """A change as it is shown before it is made."""
-    return diff(shown.text) if shown.is_diff else Content(shown.text)
+    return diff(shown.text) if shown.is_diff else Content(seen(shown.text))
 
 
 def summary(item: PlanItem) -> tuple[tuple[str, str], str]:
@@ -97,7 +104,7 @@ def transcript(probe: ProbeDone, width: int = 78) -> Content:
     """Everything a probe knows: how to ask by hand, what was heard, what should be, who can fix it."""
     result = probe.result
     word, style = VERDICT[result.outcome]
-    head = [(word, style), f"  {probe.title}  ", (f"{probe.seconds:.1f} s\n\n", "dim")]
+    head = [(word, style), f"  {seen(probe.title)}  ", (f"{probe.seconds:.1f} s\n\n", "dim")]
     parts: list[tuple[str, str] | str] = [*head]
     known = (
         ("Heard", result.said),
@@ -107,7 +114,7 @@ def transcript(probe: ProbeDone, width: int = 78) -> Content:
     )
     for label, text in known:
         if text:
-            parts += [(f"{label:<10}", "bold"), hanging(text, width) + "\n"]
+            parts += [(f"{label:<10}", "bold"), hanging(seen(text), width) + "\n"]
     return Content.assemble(*parts, "\n", _dialogue(result.transcript))
 
 
@@ -120,7 +127,7 @@ def hanging(text: str, width: int) -> str:
 def _dialogue(lines: tuple[str, ...]) -> Content:
     if not lines:
         return Content.styled("(there was no dialogue)", "dim")
-    styled = [Content.styled(line, "bold" if line.startswith(">") else "") for line in lines]
+    styled = [Content.styled(seen(line), "bold" if line.startswith(">") else "") for line in lines]
     return Content.assemble(("Dialogue", "bold"), "\n") + Content("\n").join(styled)
 
 

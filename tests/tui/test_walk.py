@@ -1,0 +1,210 @@
+"""The whole walk by keys alone, on a small and on a wide terminal."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from textual.widgets import Input
+from tui.fake_engine import FakeEngine
+from tui.walks import (
+    DRIFT,
+    apply,
+    at_step,
+    focused,
+    go_to,
+    phase,
+    ready,
+    text,
+    until,
+    wizard,
+)
+
+from mailwizard.events import Failed
+from mailwizard.model import SecretRef
+from mailwizard.stages import State
+from mailwizard.tui.app import WizardApp
+from mailwizard.tui.finish import FinishScreen
+from mailwizard.tui.step import Phase, StepScreen
+from mailwizard.tui.welcome import WelcomeScreen
+
+pytestmark = pytest.mark.asyncio
+SIZES = [(80, 24), (120, 40), (80, 23)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_from_consent_to_the_summary(size: tuple[int, int]) -> None:
+    engine = FakeEngine()
+    engine.values["relay"] = {"password": SecretRef(env="RELAY_PASSWORD")}
+    async with WizardApp(engine).run_test(size=size) as pilot:
+        await ready(pilot)
+        assert not [call for call in engine.calls if call.startswith(("prepare", "apply"))]
+        await pilot.press("f10")
+        for step in engine.steps:
+            if engine.state[step.id] is State.SKIPPED:
+                continue
+            await at_step(pilot, step.id)
+            await apply(pilot)
+            await phase(pilot, Phase.OPEN)
+            await pilot.press("f10")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FinishScreen))
+        await until(pilot, lambda: "verified by live tests" in text(pilot))
+        await pilot.press("f10")
+    assert pilot.app.return_code == 0
+    applied = [call.split()[1] for call in engine.calls if call.startswith("apply")]
+    assert applied == [s.id for s in engine.steps if engine.state[s.id] is State.VERIFIED]
+    assert len([call for call in engine.calls if call.startswith("prepare")]) == 1
+
+
+async def test_nothing_is_asked_of_the_host_before_consent() -> None:
+    engine = FakeEngine()
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        await pilot.press("escape", "enter", "space")
+        await pilot.pause(0.1)
+    assert engine.calls == []
+
+
+async def test_optional_steps_are_toggled_and_others_are_not() -> None:
+    engine = FakeEngine()
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        await pilot.press("space", *["down"] * 6, "space")
+        await until(pilot, lambda: "[x]  Relay host" in text(pilot))
+    assert engine.calls == ["enable relay True"]
+
+
+async def test_resume_goes_on_at_the_first_unverified_step() -> None:
+    engine = FakeEngine(packages_in_place=True)
+    engine.state["hostname"] = engine.state["postfix"] = State.VERIFIED
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        assert "2 steps are verified; it goes on at “Aliases”" in text(pilot)
+        await pilot.press("f10")
+        await at_step(pilot, "aliases")
+    assert not [call for call in engine.calls if call.startswith("prepare")]
+
+
+async def test_what_is_typed_is_judged_at_once_and_saved_soon() -> None:
+    engine = FakeEngine()
+    async with WizardApp(engine).run_test() as pilot:
+        screen = await go_to(pilot, "hostname")
+        await pilot.press("end", *"x_y")
+        assert "!!" in text(pilot)
+        await until(pilot, lambda: screen.query_one("#apply").disabled)
+        assert not [call for call in engine.calls if call.startswith("set")]
+        await pilot.press(*["backspace"] * 3)
+        await pilot.press("home", "n")
+        await until(pilot, lambda: "set hostname.fqdn=nmail.example.org" in engine.calls)
+        await until(pilot, lambda: not screen.query_one("#apply").disabled)
+
+
+async def test_a_refusal_of_the_engine_stands_beside_the_field() -> None:
+    engine = FakeEngine()
+    async with WizardApp(engine).run_test() as pilot:
+        screen = await go_to(pilot, "hostname")
+        screen.query_one(Input).value = "refused.example.org"
+        await until(pilot, lambda: "belongs to somebody else" in text(pilot))
+        assert screen.query_one("#apply").disabled
+
+
+async def test_a_complaint_over_several_answers_stands_beside_its_field() -> None:
+    engine = FakeEngine(values={"hostname": {"address": "192.0.2.99"}})
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        wizard(pilot).go_to("hostname")
+        await until(pilot, lambda: "does not point there" in text(pilot))
+        await pilot.press("f10")
+        await pilot.pause(0.2)
+    assert not [call for call in engine.calls if call.startswith("apply")]
+
+
+async def test_a_typed_secret_never_reaches_screen_or_answers() -> None:
+    engine = FakeEngine()
+    async with WizardApp(engine).run_test() as pilot:
+        await go_to(pilot, "relay")
+        await pilot.press("down", "down", "down", *"canary77")
+        await until(pilot, lambda: "secret relay.password of 8" in engine.calls)
+        assert "canary77" not in text(pilot)
+    assert not [call for call in engine.calls if "canary77" in call]
+
+
+async def test_apply_asks_first_and_the_safe_button_has_the_focus() -> None:
+    engine = FakeEngine(packages_in_place=True)
+    async with WizardApp(engine).run_test() as pilot:
+        await go_to(pilot, "hostname")
+        await pilot.press("f10")
+        await until(pilot, lambda: pilot.app.screen.query("#go"))
+        assert focused(pilot).id == "safe"
+        assert "+192.0.2.25 mail.example.org mail" in text(pilot)
+        await pilot.press("enter")
+        await pilot.pause(0.2)
+        assert isinstance(pilot.app.screen, StepScreen)
+    assert not [call for call in engine.calls if call.startswith("apply")]
+
+
+async def test_apply_waits_for_the_packages() -> None:
+    engine = FakeEngine(prepare_hold=threading.Event())
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        await pilot.press("f10")
+        await at_step(pilot, "hostname")
+        await apply(pilot)
+        await phase(pilot, Phase.WAITING)
+        assert "apply hostname" not in engine.calls
+        assert engine.prepare_hold is not None
+        engine.prepare_hold.set()
+        await phase(pilot, Phase.OPEN)
+
+
+async def test_packages_that_failed_are_tried_again_with_the_step() -> None:
+    failed = Failed("packages", "no space left in /var", "Free 200 MB, then retry.", ("E: write",))
+    engine = FakeEngine(prepare_fails=failed)
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        await pilot.press("f10")
+        await at_step(pilot, "hostname")
+        await until(pilot, lambda: "Packages FAILED" in text(pilot))
+        await apply(pilot)
+        await phase(pilot, Phase.OPEN)
+    assert len([call for call in engine.calls if call.startswith("prepare")]) == 2
+
+
+async def test_keep_and_replace_are_told_to_the_engine() -> None:
+    for key, calls in (
+        ("enter", {"keep postfix parameters in main.cf", "apply postfix"}),
+        ("right", {"apply postfix parameters in main.cf"}),
+    ):
+        engine = FakeEngine(drift=DRIFT, packages_in_place=True)
+        async with WizardApp(engine).run_test() as pilot:
+            await go_to(pilot, "postfix")
+            await pilot.press("f10")
+            await until(pilot, lambda pilot=pilot: pilot.app.screen.query("#keep"))
+            assert "10.0.0.0/8" in text(pilot)
+            await pilot.press(*(["enter"] if key == "enter" else ["right", "enter"]))
+            await until(pilot, lambda pilot=pilot: pilot.app.screen.query("#go"))
+            await pilot.press("right", "enter")
+            await phase(pilot, Phase.OPEN)
+        assert calls <= set(engine.calls)
+
+
+async def test_skipping_is_said_and_goes_on() -> None:
+    engine = FakeEngine(packages_in_place=True)
+    async with WizardApp(engine).run_test() as pilot:
+        await go_to(pilot, "amavis")
+        pilot.app.screen.query_one("#skip").focus()
+        await pilot.press("enter")
+        await at_step(pilot, "authentication")
+        assert "is skipped" in text(pilot)
+    assert engine.state["amavis"] is State.SKIPPED
+
+
+async def test_back_keeps_the_answers() -> None:
+    engine = FakeEngine()
+    async with WizardApp(engine).run_test() as pilot:
+        await go_to(pilot, "postfix")
+        await pilot.press("end", *", example.com", "escape")
+        await at_step(pilot, "hostname")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WelcomeScreen))
+    assert engine.values["postfix"]["domains"] == ["example.org", "example.net", "example.com"]
