@@ -25,6 +25,7 @@ from mailwizard.journal import Entry, Journal
 from mailwizard.model import Change, Context, Outcome, Probe, SecretRef, Step, worst
 from mailwizard.planning import Pending
 from mailwizard.probing import ask_all
+from mailwizard.runlog import logged
 from mailwizard.stages import State, StepPlan, StepStatus
 from mailwizard.subjects import path_of
 from mailwizard.undoing import undo
@@ -125,7 +126,12 @@ class Engine:
         return tuple(step.id for step in self.steps if step.id in gone - set(step_ids))
 
     def log_path(self, step_id: str) -> str:
-        return f"{self.host.state_dir}/log/mailwizard-packages.log"
+        """Everything that was done and heard in this step, all runs of it."""
+        return f"{self.host.state_dir}/log/{step_id}.log"
+
+    def _logged(self, step_id: str, events: Iterator[Event]) -> Iterator[Event]:
+        self.host.make_dir(f"{self.host.state_dir}/log", 0o700)
+        return logged(events, self.log_path(step_id))
 
     # changing ------------------------------------------------------------------------------
 
@@ -136,12 +142,16 @@ class Engine:
     def prepare(self, step_ids: Iterable[str]) -> Iterator[Event]:
         """One package transaction for all these steps; nothing is started by it."""
         roles = {r for s in step_ids for r in self.step(s).packages(self.context(s))}
-        yield from transaction.install(self.host, self.journal, sorted(roles))
+        events = transaction.install(self.host, self.journal, sorted(roles))
+        yield from self._logged(transaction.STEP, events)
 
     def apply(
         self, step_id: str, *, overwrite: frozenset[str] = frozenset()
     ) -> Iterator[Event]:
         """Make the step's due changes; ends with Failed when one of them did not come to be."""
+        yield from self._logged(step_id, self._apply(step_id, overwrite))
+
+    def _apply(self, step_id: str, overwrite: frozenset[str]) -> Iterator[Event]:
         yield StepStarted(step_id, self.step(step_id).title)
         try:
             items = planning.pending(self.journal, self.context(step_id), self.step(step_id))
@@ -173,6 +183,9 @@ class Engine:
 
     def probe(self, step_id: str) -> Iterator[Event]:
         """Ask every probe of the step, and the critical ones of the steps before; ends with Gate."""
+        yield from self._logged(step_id, self._probe(step_id))
+
+    def _probe(self, step_id: str) -> Iterator[Event]:
         begun = time.monotonic()
         outcomes: dict[str, Outcome] = {}
         probes = self.probes(step_id, with_critical=True)

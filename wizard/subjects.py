@@ -103,7 +103,7 @@ class File:
         if after is not None and now != _fingerprint(after):
             raise HandEdited(
                 f"{self.name} was edited by hand since",
-                hint="It was left as it is. Undo again with --force to restore it all the same.",
+                hint="It was left as it is. Take your edits out and undo again, or keep it so.",
             )
         _put_back(host, self.name, before)
 
