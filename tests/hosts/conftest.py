@@ -5,8 +5,29 @@ from pathlib import Path
 
 import pytest
 from lab.fixtures import fresh_host, internet, network, suite
+from lab.internet import Internet
+from lab.layers import Layer
+from support.applied import Prepared
 
 __all__ = ["fresh_host", "internet", "network", "suite"]
+
+
+@pytest.fixture(scope="session")
+def prepared(internet: Internet) -> Prepared:
+    """Give the layers that are ready for the steps, or have them applied (support/applied.py)."""
+    return Prepared(internet)
+
+
+@pytest.fixture
+def ready_layer(prepared: Prepared, suite: str) -> Layer:
+    """Give a layer with every package, on which the program has never run."""
+    return prepared.ready(suite)
+
+
+@pytest.fixture
+def applied_layer(prepared: Prepared, suite: str) -> Layer:
+    """Give a layer with every step applied and verified."""
+    return prepared.applied(suite)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

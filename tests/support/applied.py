@@ -1,0 +1,150 @@
+"""Hosts that need not be set up anew: ready for the steps, or with all of them applied.
+
+A test asks for the session fixture `prepared` (or for `ready_layer`, `applied_layer`) and boots as
+many hosts from a layer as it likes; each boot takes half a second:
+
+    def test_something(prepared: Prepared, fresh_host: FreshHost, suite: str) -> None:
+        host = fresh_host(prepared.ready(suite))           # nothing is configured yet
+        host.put(answers(host), "/root/answers.toml")
+        host.run([LAUNCHER, "apply", "-a", "/root/answers.toml", "--yes"])
+
+        with prepared.applied_host(suite) as host:         # verified, a file may be broken now
+            host.run([LAUNCHER, "check", "--json"])
+
+`ready`: a minimal Debian with the logins alice and bob, the checkout in /opt/mailwizard, the
+launcher's environment, and the packages of all steps, brought by the program's own transaction.
+There is no /var/lib/mailwizard: the program never ran there.
+`applied`: ready, and then `apply` with `answers(host)`, whose file is /root/answers.toml.
+
+The packages are kept between sessions (until what they are made from changes), the rest is made
+once by each test process that asks for it. An applied host knows its own address: the first one
+booted from the layer has it again. Another one beside it has another address, and `applied_host`
+applies the steps to it again; `fresh_host(prepared.applied(suite))` does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from lab import images
+from lab.host import Host
+from lab.internet import Internet
+from lab.layers import Identity, Layer
+
+CHECKOUT = Path(__file__).parents[2]
+PLACE = "/opt/mailwizard"
+LAUNCHER = f"{PLACE}/mailwizard"
+ANSWERS = "/root/answers.toml"
+FQDN, DOMAIN = "mail.example.test", "example.test"
+LEFT_OUT = ("./.*", "__pycache__", "./tests", "./screenshots", "./build", "*.egg-info")
+# What the packages and the launcher's environment are made from.
+MADE_FROM = ("mailwizard", "requirements.txt", "pyproject.toml", "wizard/transaction.py")
+INSTALL = """
+from mailwizard import platform
+from mailwizard.answers import Answers
+from mailwizard.engine import Engine
+from mailwizard.events import ChangeDone
+from mailwizard.host import LocalHost
+from mailwizard.journal import Journal
+from mailwizard.steps import STEPS
+
+host = LocalHost(platform.here(), "/var/lib/mailwizard")
+host.make_dir(host.state_dir, 0o700)
+journal = Journal(f"{host.state_dir}/journal.db", platform.machine_id())
+engine = Engine(STEPS, Answers.empty(STEPS), host, journal)
+engine.answers = engine.answers.with_value("hostname", "fqdn", "mail.example.test")
+events = list(engine.prepare([step.id for step in engine.wanted()]))
+assert isinstance(events[-1], ChangeDone), events[-1]
+"""
+# the environment's own Python, with the program in it
+PYTHON = "$(echo /usr/local/lib/mailwizard/env-*/bin/python) -I"
+
+
+def answers(host: Host) -> str:
+    """The answer file of every prepared host."""
+    return f"""\
+[hostname]
+fqdn = "{FQDN}"
+address = "{host.address}"
+address6 = "{host.address6}"
+
+[aliases]
+root = "alice"
+
+[aliases.aliases]
+sales = ["alice", "bob"]
+
+[aliases.senders]
+alice = "alice.liddell@example.test"
+"""
+
+
+class Prepared:
+    """The layers of this test process, each made when it is first asked for."""
+
+    def __init__(self, internet: Internet) -> None:
+        self.internet = internet
+        self._ready: dict[str, Layer] = {}
+        self._applied: dict[str, Layer] = {}
+
+    def ready(self, suite: str) -> Layer:
+        """A host with all packages, on which the program has never run."""
+        if suite not in self._ready:
+            with Host(_packages(suite, self.internet), net=self.internet.network) as host:
+                _put_checkout(host)
+                layer = host.fork(f"ready-{suite}")
+            # nobody knows its name yet: the next host may have any place in the network
+            self._ready[suite] = replace(layer, identity=None)
+        return self._ready[suite]
+
+    def applied(self, suite: str) -> Layer:
+        """A host on which every step is applied and verified."""
+        if suite not in self._applied:
+            with Host(self.ready(suite), net=self.internet.network) as host:
+                self._apply(host)
+                offset = host.offsets[0]
+                layer = host.fork(f"applied-{suite}")
+            self._applied[suite] = replace(layer, identity=Identity("mail", FQDN, offset))
+        return self._applied[suite]
+
+    @contextmanager
+    def applied_host(self, suite: str) -> Iterator[Host]:
+        """A running host with every step applied, whose address is the one that it knows."""
+        with Host(self.applied(suite), net=self.internet.network) as host:
+            if host.get(ANSWERS) == answers(host).encode():
+                self.internet.register(host, FQDN, mx=DOMAIN)
+            else:
+                self._apply(host)
+            yield host
+
+    def _apply(self, host: Host) -> None:
+        self.internet.register(host, FQDN, mx=DOMAIN)
+        host.put(answers(host), ANSWERS)
+        host.run([LAUNCHER, "apply", "-a", ANSWERS, "--yes"], timeout=300)
+
+
+def _packages(suite: str, internet: Internet) -> Layer:
+    parts = [CHECKOUT / name for name in MADE_FROM]
+    parts += sorted((CHECKOUT / "wizard/platform").glob("*.py"))
+    digest = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
+    key = f"{digest}{INSTALL}{PLACE}"
+    return images.layer(images.base(suite), f"packages-{suite}", key, _install, internet.network)
+
+
+def _install(host: Host) -> None:
+    host.run("useradd -m -s /bin/bash alice && useradd -m -s /bin/bash bob")
+    _put_checkout(host)
+    host.run([LAUNCHER, "answers"], timeout=600)
+    host.run(f"{PYTHON} - <<'END'\n{INSTALL}\nEND", timeout=600)
+    host.run("apt-get clean && rm -r /var/lib/mailwizard")
+
+
+def _put_checkout(host: Host) -> None:
+    host.run(["rm", "-rf", PLACE])
+    host.put_tree(CHECKOUT, PLACE, exclude=LEFT_OUT)
+    folders = " ".join(f"{PLACE}/{name}" for name in ("wizard", "steps", "templates"))
+    host.run(f"! test -d /usr/local/lib/mailwizard || {PYTHON} -m compileall -q {folders}")
