@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import sh
@@ -184,6 +185,9 @@ class LocalLook:
     ) -> Completed:
         return _start(argv, stdin, timeout, env)
 
+    def keep_copy(self, path: str) -> str:
+        return path
+
     def which(self, program: str) -> str:
         return shutil.which(program, path=SEARCH) or ""
 
@@ -304,6 +308,14 @@ class LocalHost(LocalLook):
         if os.geteuid() == 0:
             os.chown(path, *owner)
         _sync_folder(os.path.dirname(path))
+
+    def keep_copy(self, path: str) -> str:
+        data = self.read(path)
+        kept = f"{self.state_dir}/kept/{sha256(data).hexdigest()}"
+        if self.state(kept).kind == "absent":
+            self.make_dir(os.path.dirname(kept), 0o700)
+            self.write(kept, data, mode=0o600)
+        return kept
 
     def secret(self, ref: SecretRef) -> str:
         return read_secret(ref, os.environ)

@@ -109,6 +109,53 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A file whose content must not stand in the journal: a copy of the old one is kept apart.
+
+    Only the digest is written down; what was there before is a 0600 file in the state folder.
+    """
+
+    kind: ClassVar[str] = "secret-file"
+    name: str
+
+    def capture(self, look: Look) -> Image:
+        state = look.state(self.name)
+        digest = sha256(look.read(self.name)).hexdigest() if state.kind == "file" else ""
+        kept = look.keep_copy(self.name) if digest else ""
+        return _stated(state) | {"sha256": digest, "kept": kept}
+
+    def parts(self, image: Image) -> Mapping[str, str]:
+        rights = f"{image['mode']:o} {image['uid']}:{image['gid']}"
+        return {self.name: f"{image['kind']} {rights} {image['sha256'][:16]}"}
+
+    def restore(self, host: Host, before: Image, after: Image | None) -> None:
+        now = self.capture(host)
+        if self.parts(now) == self.parts(before):
+            return
+        if after is not None and self.parts(now) != self.parts(after):
+            raise HandEdited(f"{self.name} was changed by hand since", hint="It was left as it is.")
+        host.restore(self.name, _state_of(before), host.read(before["kept"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A login: undo removes one that we made, never its mail."""
+
+    kind: ClassVar[str] = "account"
+    name: str
+
+    def capture(self, look: Look) -> Image:
+        return {"present": look.ask(["getent", "passwd", self.name]).ok}
+
+    def parts(self, image: Image) -> Mapping[str, str]:
+        return {f"account {self.name}": "present" if image["present"] else ""}
+
+    def restore(self, host: Host, before: Image, after: Image | None) -> None:
+        if not before["present"] and self.capture(host)["present"]:
+            host.run(["userdel", "--", self.name])
+
+
+@dataclass(frozen=True, slots=True)
 class Generated:
     """A file that a tool makes from another (a map, a database): restored, never drifted."""
 
@@ -351,6 +398,8 @@ _KINDS: dict[str, Callable[[str], Subject]] = {
     kind.kind: kind
     for kind in (
         File,
+        SecretFile,
+        Account,
         Generated,
         Lines,
         MainCf,
@@ -365,7 +414,7 @@ _KINDS: dict[str, Callable[[str], Subject]] = {
 
 def path_of(subject: Subject) -> str:
     """The file a subject lives in; empty for one that is no file."""
-    if subject.kind in ("file", "generated"):
+    if subject.kind in ("file", "generated", "secret-file"):
         return subject.name
     if subject.kind in ("lines", "main.cf", "master.cf"):
         return str(json.loads(subject.name)[0])

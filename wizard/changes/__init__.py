@@ -1,5 +1,7 @@
 """The kinds of change; each is a value that looks, previews, acts, and says itself in sh."""
 
+from mailwizard.changes.accounts import UserAccount
+from mailwizard.changes.certificates import PrivateAuthority, PrivateCertificate
 from mailwizard.changes.debconf import DebconfSettings
 from mailwizard.changes.files import FileContent, KeyedEntries
 from mailwizard.changes.hostname import HostName, HostsEntry
@@ -16,5 +18,8 @@ __all__ = [
     "LookupMap",
     "MasterCfParameters",
     "PostfixParameters",
+    "PrivateAuthority",
+    "PrivateCertificate",
     "Service",
+    "UserAccount",
 ]
