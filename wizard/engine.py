@@ -27,7 +27,7 @@ from mailwizard.planning import Pending
 from mailwizard.probing import ask_all
 from mailwizard.runlog import logged
 from mailwizard.stages import State, StepPlan, StepStatus
-from mailwizard.subjects import path_of
+from mailwizard.subjects import SecretFile, path_of
 from mailwizard.undoing import undo
 
 
@@ -281,6 +281,9 @@ class Engine:
 def make(host: LocalHost, journal: Journal, step_id: str, change: Change) -> None:
     """One change: written down, made, read back, written down (R1); raises ReadBackFailed."""
     subjects = tuple(change.subjects(host))
+    for subject in subjects:
+        if isinstance(subject, SecretFile):
+            subject.preserve(host)
     before = [subject.capture(host) for subject in subjects]
     entry = journal.intend(step_id, change.title, subjects, before, change.shell(host))
     change.apply(host)

@@ -15,7 +15,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 
 import sh
@@ -185,9 +184,6 @@ class LocalLook:
     ) -> Completed:
         return _start(argv, stdin, timeout, env)
 
-    def keep_copy(self, path: str) -> str:
-        return path
-
     def which(self, program: str) -> str:
         return shutil.which(program, path=SEARCH) or ""
 
@@ -309,13 +305,12 @@ class LocalHost(LocalLook):
             os.chown(path, *owner)
         _sync_folder(os.path.dirname(path))
 
-    def keep_copy(self, path: str) -> str:
-        data = self.read(path)
-        kept = f"{self.state_dir}/kept/{sha256(data).hexdigest()}"
-        if self.state(kept).kind == "absent":
-            self.make_dir(os.path.dirname(kept), 0o700)
-            self.write(kept, data, mode=0o600)
-        return kept
+    def keep(self, name: str, data: bytes) -> None:
+        self.make_dir(f"{self.state_dir}/kept", 0o700)
+        self.write(f"{self.state_dir}/kept/{name}", data, mode=0o600)
+
+    def kept(self, name: str) -> bytes:
+        return self.read(f"{self.state_dir}/kept/{name}") if name else b""
 
     def secret(self, ref: SecretRef) -> str:
         return read_secret(ref, os.environ)

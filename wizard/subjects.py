@@ -121,8 +121,13 @@ class SecretFile:
     def capture(self, look: Look) -> Image:
         state = look.state(self.name)
         digest = sha256(look.read(self.name)).hexdigest() if state.kind == "file" else ""
-        kept = look.keep_copy(self.name) if digest else ""
-        return _stated(state) | {"sha256": digest, "kept": kept}
+        return _stated(state) | {"sha256": digest}
+
+    def preserve(self, host: Host) -> None:
+        """Keep a private copy of what is there; called before the intent is written down."""
+        if host.state(self.name).kind == "file":
+            data = host.read(self.name)
+            host.keep(sha256(data).hexdigest(), data)
 
     def parts(self, image: Image) -> Mapping[str, str]:
         rights = f"{image['mode']:o} {image['uid']}:{image['gid']}"
@@ -134,7 +139,7 @@ class SecretFile:
             return
         if after is not None and self.parts(now) != self.parts(after):
             raise HandEdited(f"{self.name} was changed by hand since", hint="It was left as it is.")
-        host.restore(self.name, _state_of(before), host.read(before["kept"]))
+        host.restore(self.name, _state_of(before), host.kept(before["sha256"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,163 @@
+"""Every port shows a certificate that programs and other servers can check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailwizard import probes
+from mailwizard.changes import (
+    FileContent,
+    PostfixParameters,
+    PrivateAuthority,
+    PrivateCertificate,
+    Service,
+)
+from mailwizard.fields import Choice, HostName, Listing, Path
+from mailwizard.model import Change, Context, Probe, Question, Step
+from mailwizard.platform import facts
+from mailwizard.render import render
+
+# only suites with forward secrecy and an AEAD are left (Mozilla intermediate)
+WEAK = "aNULL, kRSA, kDHE, SHA1, SHA256, SHA384, ARIA, CAMELLIA, AESCCM"
+MODERN = ">=TLSv1.2"
+
+
+def material(context: Context) -> tuple[str, str]:
+    """Where chain and key are: our own files, or the administrator's."""
+    if context["source"] == "files":
+        return context["chain"], context["key"]
+    folder = context.platform.path("tls")
+    return f"{folder}/fullchain.pem", f"{folder}/mail.key"
+
+
+def parameters(context: Context) -> dict[str, str]:
+    """TLS in both directions of Postfix."""
+    chain, key = material(context)
+    return {
+        "smtpd_tls_chain_files": f"{key}, {chain}",
+        "smtpd_tls_security_level": "may",
+        "smtpd_tls_auth_only": "yes",
+        "smtpd_tls_protocols": MODERN,
+        "smtpd_tls_mandatory_protocols": MODERN,
+        "smtpd_tls_ciphers": "high",
+        "smtpd_tls_mandatory_ciphers": "high",
+        "smtpd_tls_exclude_ciphers": WEAK,
+        "tls_preempt_cipherlist": "yes",
+        "tls_ssl_options": "NO_COMPRESSION, NO_RENEGOTIATION",
+        "smtpd_tls_received_header": "yes",
+        "smtpd_tls_loglevel": "1",
+        "smtp_tls_security_level": "may",
+        "smtp_tls_CAfile": context.platform.path("ca-bundle"),
+        "smtp_tls_loglevel": "1",
+    }
+
+
+def plan(context: Context) -> Iterator[Change]:
+    """The certificate first, then both daemons, each proved before it is told."""
+    chain, key = material(context)
+    names = tuple(context["names"])
+    if context["source"] == "private-ca":
+        folder = context.platform.path("tls")
+        yield PrivateAuthority(folder, context.of("postfix")["domains"][0])
+        yield PrivateCertificate(folder, names)
+    yield PostfixParameters(parameters(context))
+    version, folder = context.platform.dovecot, context.platform.path("dovecot.conf.d")
+    text = render(f"dovecot/{version}-tls.conf.j2", chain=chain, key=key)
+    yield FileContent(f"{folder}/99-mailwizard-tls.conf", text)
+    proof = (probes.CertificateFiles(chain, key),)
+    check = ("postfix", "check")
+    yield Service("postfix", worker="postfix-worker", validate=(check,), guards=proof, ready=(25,))
+    yield Service("dovecot", validate=(("doveconf", "-n"),), guards=proof)
+
+
+def probe(context: Context) -> Iterator[Probe]:
+    """What each port really serves."""
+    chain, key = material(context)
+    names = tuple(context["names"])
+    authority = f"{context.platform.path('tls')}/ca.pem"
+    trust = authority if context["source"] == "private-ca" else ""
+    yield probes.CertificateFiles(chain, key)
+    yield probes.CertificateFit(chain, names)
+    yield probes.OffersStartTls()
+    yield probes.NoAuthOnPort25()
+    yield probes.NoSmtpInjection()
+    yield probes.WrapperModeScoped()
+    for port, protocol in ((25, "smtp"), (993, "")):
+        yield from port_probes(port, protocol, names, chain, trust)
+
+
+def port_probes(
+    port: int, protocol: str, names: tuple[str, ...], chain: str, trust: str
+) -> Iterator[Probe]:
+    """What every port that speaks TLS must show; protocol is how TLS begins there."""
+    yield probes.TlsVersions(port, protocol)
+    yield probes.TlsSuites(port, protocol)
+    yield probes.ServedChain(port, protocol, names[0], trust)
+    yield probes.ServedIsOnDisk(port, protocol, names[0], chain)
+    yield probes.AnySni(port, protocol, names[0])
+    yield probes.TlsExtras(port, protocol)
+
+
+def default_names(context: Context) -> list[str]:
+    """The host's name, and imap. and smtp. of the domain where they lead here."""
+    fqdn: str = context.of("hostname")["fqdn"]
+    domain = context.of("postfix")["domains"][0]
+    own = set(facts.interface_addresses(context.look)) | {context.of("hostname")["address"]}
+    found = [f"{name}.{domain}" for name in ("imap", "smtp")]
+    return [fqdn, *(n for n in found if n != fqdn and own & set(facts.resolved(context.look, n)))]
+
+
+def review(context: Context) -> Iterator[tuple[str, str]]:
+    """Given files are looked into before anything is changed for them."""
+    if context["source"] == "files":
+        for name in ("chain", "key"):
+            if not context[name]:
+                yield name, "is needed when the source is files"
+
+
+STEP = Step(
+    id="certificates",
+    title="Certificates",
+    explain=(
+        "Mail programs and other servers talk to this host encrypted, and check its certificate. "
+        "A private authority costs nothing and needs nobody, but each mail program has to import "
+        "it once. Certificates of your own can be given as files."
+    ),
+    questions=(
+        Question(
+            name="source",
+            label="Certificate from",
+            kind=Choice(("private-ca", "files")),
+            default=lambda _context: "private-ca",
+            help="private-ca: made here. files: a chain and a key that you have.",
+        ),
+        Question(
+            name="names",
+            label="Names in the certificate",
+            kind=Listing(HostName(), least=1),
+            default=default_names,
+            help="Every name that mail programs are told to connect to.",
+        ),
+        Question(
+            name="chain",
+            label="Certificate chain (PEM)",
+            kind=Path(),
+            default=lambda _context: None,
+            help="This server's certificate first, then the authorities between.",
+            optional=True,
+        ),
+        Question(
+            name="key",
+            label="Private key (PEM)",
+            kind=Path(),
+            default=lambda _context: None,
+            help="Readable by root alone.",
+            optional=True,
+        ),
+    ),
+    plan=plan,
+    probes=probe,
+    packages=lambda _context: ("certificates",),
+    needs=("postfix", "dovecot"),
+    review=review,
+)
