@@ -19,7 +19,7 @@ HERE = "127.0.0.1"
 
 
 def make(kind: type, *args: object) -> Make:
-    return lambda port: kind(*args, server=HERE, port=port)  # type: ignore[no-any-return]
+    return lambda port: kind(*args, server=HERE, port=port)
 
 
 GREETING = make(probes.SmtpGreeting, NAME)
