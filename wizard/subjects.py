@@ -275,9 +275,20 @@ class Unit:
             verb = "enable" if before["enabled"] == "enabled" else "disable"
             host.run(["systemctl", verb, "--quiet", "--", self.name])
         if before["active"]:
+            allow_starts(host, self.name)
             host.run(["systemctl", "restart", "--", self.name])
         elif now["active"]:
             host.run(["systemctl", "stop", "--", self.name])
+
+
+def allow_starts(host: Host, unit: str) -> None:
+    """Starts that went before do not count: five in ten seconds are systemd's limit.
+
+    A daemon that would not start has used them up, and then the one put back may not either
+    (systemd.unit(5), StartLimitBurst=; systemctl(1), reset-failed).
+    """
+    instances = unit.replace(".service", "@*.service")
+    host.run(["systemctl", "reset-failed", "--", unit, instances], ok=range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,21 +317,30 @@ class DebconfAnswers:
 
     def capture(self, look: Look) -> Image:
         shown = look.ask(["debconf-show", "--", self.name]).out
-        answers = [line.lstrip("* ").partition(":") for line in shown.splitlines() if ":" in line]
-        return {"answers": {key: value.strip() for key, _, value in answers}}
+        lines = [line.partition(":") for line in shown.splitlines() if ":" in line]
+        return {
+            "answers": {key.lstrip("* "): value.strip() for key, _, value in lines},
+            # the star: somebody was asked, or has answered beforehand (debconf-show(1))
+            "seen": sorted(key.lstrip("* ") for key, _, _ in lines if key.startswith("*")),
+        }
 
     def parts(self, image: Image) -> Mapping[str, str]:
         return {}
 
     def restore(self, host: Host, before: Image, after: Image | None) -> None:
-        changed = {} if after is None else after["answers"]
+        now = self.capture(host)
+        left = now if after is None else after
         sets = [
             f"{self.name} {key} {'select' if key.endswith('_type') else 'string'} {value}"
             for key, value in before["answers"].items()
-            if changed.get(key) != value
+            if left["answers"].get(key) != value and now["answers"].get(key) != value
         ]
         if sets:
             host.run(["debconf-set-selections"], stdin="\n".join(sets) + "\n")
+        fresh = set(left["seen"]) - set(before["seen"])
+        if fresh:
+            lines = "".join(f"FSET {key} seen false\n" for key in sorted(fresh))
+            host.run(["debconf-communicate", self.name], stdin=lines)
 
 
 @dataclass(frozen=True, slots=True)
