@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mailwizard.model import Outcome, Result
 from mailwizard.probes.deadline import CannotAsk
-
-Pairs = Mapping[str, str] | tuple[tuple[str, str], ...]
 
 
 def passed(said: str, transcript: Sequence[str] = ()) -> Result:
