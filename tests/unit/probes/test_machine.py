@@ -239,6 +239,7 @@ def unit(**changed: str) -> str:
         (unit(LoadState="not-found", ActiveState="inactive"), FAIL),
         (unit(UnitFileState="disabled"), FAIL),
         (unit(NRestarts="3"), WARN),
+        (unit(SubState="exited"), UNKNOWN),
     ],
 )
 def test_unit(state: str, outcome: Outcome) -> None:
