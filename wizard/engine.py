@@ -221,9 +221,10 @@ class Engine:
         entries = [e for e in self.journal.entries() if e.step in ids]
         if packages:
             entries += self.journal.entries("packages")
-        yield from undo(self.journal, self.host, entries, packages=packages)
+        # first: a step that is half undone has no verdict
         for step_id in ids:
             self.journal.forget_gates(step_id)
+        yield from undo(self.journal, self.host, entries, packages=packages)
 
     def report_crash(self, error: BaseException) -> str:
         """A 0600 report of what broke, without the values of variables; its path."""

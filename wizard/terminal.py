@@ -1,4 +1,4 @@
-"""Whether the full-screen face can run in this terminal; standard library only, so that it is cheap to ask."""
+"""Whether the full-screen face can run in this terminal; asks the standard library only."""
 
 from __future__ import annotations
 

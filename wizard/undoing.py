@@ -16,22 +16,26 @@ def undo(
 ) -> Iterator[Event]:
     """Everything these entries touched is as it was; killed half-way, a second undo ends the same.
 
-    A subject edited by hand since is left alone and named as a problem; its entry stays.
+    A subject edited by hand since is left alone and named as a problem; its entry stays. Each
+    entry is struck out as soon as it is put back: a second undo must not take the older image of
+    the same file for an edit by hand. Those of units wait until their unit is as it was.
     """
-    restored: list[int] = []
+    waiting: list[int] = []
     units: dict[str, tuple[Entry, Subject, Image]] = {}
     for entry in sorted(entries, key=lambda entry: entry.id, reverse=True):
         problem = _put_back(host, entry, packages, units)
         yield Undone(entry.step, entry.title, problem)
-        if not problem:
-            restored.append(entry.id)
+        if any(isinstance(subject, Unit) for subject in entry.subjects):
+            waiting += [] if problem else [entry.id]
+        elif not problem:
+            journal.undone([entry.id])
     for entry, unit, before in units.values():
         try:
             unit.restore(host, before, None)
         except WizardError as failed:
             yield Undone(entry.step, f"{unit.name} as it was", failed.message)
-    if restored:
-        journal.undone(restored)
+    if waiting:
+        journal.undone(waiting)
 
 
 def _put_back(

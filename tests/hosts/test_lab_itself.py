@@ -178,7 +178,7 @@ def test_a_boot_that_fails_shows_the_console(fresh_host: FreshHost) -> None:
     host = fresh_host()
     host.stop()
     host.put("#!/bin/sh\necho out of order\n", "/usr/lib/systemd/systemd", mode=0o755)
-    with pytest.raises(LabError, match="ended while booting:\n.*out of order"):
+    with pytest.raises(LabError, match=r"ended while booting:\n.*out of order"):
         host.boot()
     assert not host.running
 

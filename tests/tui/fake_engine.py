@@ -1,14 +1,11 @@
-"""An engine that changes nothing: the same calls, realistic answers, and knobs for what goes wrong."""
+"""An engine that changes nothing, with realistic answers and knobs for what goes wrong."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from tui import fake_steps
-from tui.fake_steps import PROBES, STEPS
 
 from mailwizard.errors import BadAnswer, WizardError
 from mailwizard.events import (
@@ -25,6 +22,8 @@ from mailwizard.events import (
 )
 from mailwizard.model import Outcome, Result, SecretRef, Step, worst
 from mailwizard.stages import Drift, PlanItem, State, StepPlan, StepStatus
+from tui import fake_steps
+from tui.fake_steps import PROBES, STEPS
 
 
 @dataclass
@@ -106,7 +105,7 @@ class FakeEngine:
         self.packages_in_place = True
         yield ChangeDone("packages", "packages", 41.0)
 
-    def keep(self, step_id: str, titles: Sequence[str]) -> None:
+    def keep(self, step_id: str, titles: Iterable[str]) -> None:
         self.calls.append(f"keep {step_id} {','.join(sorted(titles))}")
 
     def apply(self, step_id: str, *, overwrite: frozenset[str] = frozenset()) -> Iterator[Event]:

@@ -203,6 +203,7 @@ _HOSTS = """\
 
 def items(step_id: str, *, applied: bool) -> tuple[PlanItem, ...]:
     """What the step would change."""
+    shown: tuple[PlanItem, ...]
     if step_id == "hostname":
         shown = (
             PlanItem("names in /etc/hosts", True, Preview(_HOSTS, is_diff=True)),

@@ -6,9 +6,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from tui import fake_steps
-from tui.fake_engine import FakeEngine
-from tui.walks import apply, at_step, focused, go_to, phase, ready, text, until, wizard
 
 from mailwizard.errors import HostRefused
 from mailwizard.events import Failed
@@ -16,9 +13,13 @@ from mailwizard.model import Outcome, Result
 from mailwizard.stages import State
 from mailwizard.tui.app import WizardApp, theme_for
 from mailwizard.tui.dialogs import AskQuit, Notice
-from mailwizard.tui.step import Phase, StepScreen
+from mailwizard.tui.phases import Phase
+from mailwizard.tui.step import StepScreen
 from mailwizard.tui.textpane import LogScreen, TextScreen
 from mailwizard.tui.welcome import WelcomeScreen
+from tui import fake_steps
+from tui.fake_engine import FakeEngine
+from tui.walks import apply, at_step, focused, go_to, phase, ready, text, until, wizard
 
 pytestmark = pytest.mark.asyncio
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from textual.app import App
-from tui.walks import HOST, SHOTS
 
 from mailwizard.tui.app import WizardApp
+from tui.walks import HOST, SHOTS
 
 FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
 _IDS = re.compile(r"terminal-\d+")

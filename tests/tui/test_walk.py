@@ -6,6 +6,15 @@ import threading
 
 import pytest
 from textual.widgets import Input
+
+from mailwizard.events import Failed
+from mailwizard.model import SecretRef
+from mailwizard.stages import State
+from mailwizard.tui.app import WizardApp
+from mailwizard.tui.finish import FinishScreen
+from mailwizard.tui.phases import Phase
+from mailwizard.tui.step import StepScreen
+from mailwizard.tui.welcome import WelcomeScreen
 from tui.fake_engine import FakeEngine
 from tui.walks import (
     DRIFT,
@@ -19,14 +28,6 @@ from tui.walks import (
     until,
     wizard,
 )
-
-from mailwizard.events import Failed
-from mailwizard.model import SecretRef
-from mailwizard.stages import State
-from mailwizard.tui.app import WizardApp
-from mailwizard.tui.finish import FinishScreen
-from mailwizard.tui.step import Phase, StepScreen
-from mailwizard.tui.welcome import WelcomeScreen
 
 pytestmark = pytest.mark.asyncio
 SIZES = [(80, 24), (120, 40), (80, 23)]
@@ -170,22 +171,25 @@ async def test_packages_that_failed_are_tried_again_with_the_step() -> None:
     assert len([call for call in engine.calls if call.startswith("prepare")]) == 2
 
 
-async def test_keep_and_replace_are_told_to_the_engine() -> None:
-    for key, calls in (
-        ("enter", {"keep postfix parameters in main.cf", "apply postfix"}),
-        ("right", {"apply postfix parameters in main.cf"}),
-    ):
-        engine = FakeEngine(drift=DRIFT, packages_in_place=True)
-        async with WizardApp(engine).run_test() as pilot:
-            await go_to(pilot, "postfix")
-            await pilot.press("f10")
-            await until(pilot, lambda pilot=pilot: pilot.app.screen.query("#keep"))
-            assert "10.0.0.0/8" in text(pilot)
-            await pilot.press(*(["enter"] if key == "enter" else ["right", "enter"]))
-            await until(pilot, lambda pilot=pilot: pilot.app.screen.query("#go"))
-            await pilot.press("right", "enter")
-            await phase(pilot, Phase.OPEN)
-        assert calls <= set(engine.calls)
+@pytest.mark.parametrize(
+    ("keys", "calls"),
+    [
+        (["enter"], {"keep postfix parameters in main.cf", "apply postfix"}),
+        (["right", "enter"], {"apply postfix parameters in main.cf"}),
+    ],
+)
+async def test_keep_and_replace_are_told_to_the_engine(keys: list[str], calls: set[str]) -> None:
+    engine = FakeEngine(drift=DRIFT, packages_in_place=True)
+    async with WizardApp(engine).run_test() as pilot:
+        await go_to(pilot, "postfix")
+        await pilot.press("f10")
+        await until(pilot, lambda: pilot.app.screen.query("#keep"))
+        assert "10.0.0.0/8" in text(pilot)
+        await pilot.press(*keys)
+        await until(pilot, lambda: pilot.app.screen.query("#go"))
+        await pilot.press("right", "enter")
+        await phase(pilot, Phase.OPEN)
+    assert calls <= set(engine.calls)
 
 
 async def test_skipping_is_said_and_goes_on() -> None:

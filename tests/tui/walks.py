@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 from textual.pilot import Pilot
 from textual.widget import Widget
-from tui import fake_steps
-from tui.fake_engine import FakeEngine
 
 from mailwizard.events import Failed
 from mailwizard.model import Outcome, Result
 from mailwizard.stages import Drift, State
 from mailwizard.tui.app import WizardApp
-from mailwizard.tui.step import Phase, StepScreen
+from mailwizard.tui.phases import Phase
+from mailwizard.tui.step import StepScreen
+from tui import fake_steps
+from tui.fake_engine import FakeEngine
 
 HOST = "mail.example.org"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mailwizard.changes import previews
 from mailwizard.errors import CommandFailed, ProofFailed
 from mailwizard.model import Host, Look, Outcome, Preview, Probe, Subject
-from mailwizard.subjects import Unit
+from mailwizard.subjects import Unit, allow_starts
 
 READY_SECONDS = 20.0
 
@@ -55,6 +55,7 @@ class Service:
     def apply(self, host: Host) -> None:
         self._prove(host)
         unit = host.platform.unit(self.role)
+        allow_starts(host, unit)
         try:
             for argv in self._commands(host):
                 host.run(argv)

@@ -54,10 +54,6 @@ Advisory          | (its own)   | probe: another one, whose fails this step cann
 SenderRewritten   | SENDER:*    | login, address, reader [folder] [wait]
 outward
 Port25Open        | OUT-01      | [exchangers: names of MXs] [port=25] [nameservers] [dns_port]
-local submission
-SenderRewritten   | SENDER:*    | login, address, reader
-any probe
-Advisory          |             | probe: its fails are warnings, so that the gate stays open
 
 `!` is critical: a fail restores the previous configuration. Mappings may also be tuples of pairs.
 """

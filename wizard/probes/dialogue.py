@@ -6,7 +6,6 @@ import shlex
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -192,12 +191,6 @@ class Dialogue:
             self.silent_for(2)
         except CannotAsk:
             pass
-
-
-def timed(action: Dialogue) -> tuple[Reply, float]:
-    """The next reply and the seconds it took."""
-    begun = time.monotonic()
-    return action.reply(), time.monotonic() - begun
 
 
 def by_hand(server: str, port: int, commands: Sequence[str]) -> str:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mailwizard.model import Outcome, Result
 from mailwizard.probes.deadline import CannotAsk
 
-Pairs = Mapping[str, str] | tuple[tuple[str, str], ...]
-
 
 def passed(said: str, transcript: Sequence[str] = ()) -> Result:
+    """It is as it should be."""
     return Result(Outcome.PASS, said, transcript=tuple(transcript))
 
 
 def failed(said: str, expected: str, fix: str, transcript: Sequence[str] = ()) -> Result:
+    """It is wrong, and the gate stays closed."""
     return Result(Outcome.FAIL, said, expected, fix, tuple(transcript))
 
 
 def warned(said: str, expected: str, fix: str, transcript: Sequence[str] = ()) -> Result:
+    """It works, and somebody should look at it."""
     return Result(Outcome.WARN, said, expected, fix, tuple(transcript))
 
 
 def unknown(said: str, expected: str, fix: str, transcript: Sequence[str] = ()) -> Result:
+    """It could not be found out."""
     return Result(Outcome.UNKNOWN, said, expected, fix, tuple(transcript))
 
 
 def skipped(said: str, transcript: Sequence[str] = ()) -> Result:
+    """It does not apply here; `said` is the reason."""
     return Result(Outcome.SKIPPED, said, transcript=tuple(transcript))
 
 

@@ -1,4 +1,4 @@
-"""The application: which screen is shown, what runs, signals, and what happens when we fail ourselves."""
+"""The application: which screen is shown, what runs, signals, and faults of our own."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ class WizardApp(App[None]):
 
     CSS_PATH = "app.tcss"
     TITLE = "mailwizard"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - declared so by the library
+        (0, "-narrow"),
+        (100, "-wide"),
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", priority=True, show=False),
         Binding("f2", "shell", priority=True, show=False),
@@ -58,8 +61,11 @@ class WizardApp(App[None]):
         host: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
+        # The library chooses how to obey NO_COLOR before it knows the theme: for one with colours
+        # of its own it would print black on black here.
+        super().__init__(ansi_color=True)
         self.theme = theme_for(os.environ)
+        self.set_reactive(App.ansi_color, None)
         self.animation_level = "none"
         self.engine = engine
         self.host = host
@@ -327,7 +333,7 @@ class WizardApp(App[None]):
         if isinstance(error, WizardError):
             self.push_screen(Notice(error))
             return
-        # The library would print a traceback with the values of local variables, secrets among them.
+        # The library would print the values of local variables, secrets among them.
         self._return_code = 1
         if self._exception is None:
             self._exception = error

@@ -100,7 +100,7 @@ class Stream:
         self.stopped = True
 
     def flush(self, *, ended: bool = False, crash: Exception | None = None) -> None:
-        """Deliver what waits; a clock on the screen calls this, so that no line waits for the next."""
+        """Deliver what waits; the screen's clock calls this, so that no line waits for the next."""
         with self._lock:
             events, self._waiting = tuple(self._waiting), []
             self._flushed = time.monotonic()

@@ -1,4 +1,4 @@
-"""The short questions: apply, keep or replace, quit. The safe answer comes first and has the focus."""
+"""The short questions: the safe answer comes first and has the focus."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Button
+from textual.widgets import Button, Static
 
 from mailwizard.errors import WizardError
 from mailwizard.stages import PlanItem
@@ -104,8 +104,8 @@ class AskDrift(Dialog[str]):
 
     def action_copy(self) -> None:
         text = words.three_way(self._drift).plain
-        note = self.query_one(".box-note")
-        self.wizard.copy_out("drift", text, lambda said: note.update(said))  # type: ignore[attr-defined]
+        note = self.query_one(".box-note", Static)
+        self.wizard.copy_out("drift", text, note.update)
 
 
 class AskQuit(Confirm):

@@ -1,4 +1,4 @@
-"""One widget for each kind of answer; all of them give back a checked value or say what is wrong."""
+"""One widget for each kind of answer; each gives a checked value or says what is wrong."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
-from textual.widget import Widget
 from textual.widgets import Static
 
 from mailwizard.model import Step
@@ -178,6 +177,6 @@ class Dialog(ModalScreen[R]):
         self.dismiss(cast("R", self.SAFE))
 
 
-def paragraphs(text: str | Content, **kwargs: str) -> Widget:
+def paragraphs(text: str | Content, *, id: str | None = None, classes: str = "") -> Static:  # noqa: A002
     """Running text that is never read as markup."""
-    return Static(text, markup=False, **kwargs)
+    return Static(text, markup=False, id=id, classes=classes)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.content import Content
 
 from mailwizard.tui.fields import owner
-from mailwizard.tui.frame import Frame
+from mailwizard.tui.frame import Frame, Keys
 from mailwizard.tui.textpane import TextScreen
 
 KEYS = (
@@ -37,7 +39,7 @@ VERDICTS = (
 class HelpScreen(TextScreen):
     """The help, over the whole screen."""
 
-    KEYS = (("Esc", "back"), ("arrows", "scroll"), ("F8", "copy"))
+    KEYS: ClassVar[Keys] = (("Esc", "back"), ("arrows", "scroll"), ("F8", "copy"))
 
 
 def help_text(screen: Frame) -> Content:

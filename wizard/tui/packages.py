@@ -37,7 +37,7 @@ class Packages:
         return self.stream is not None
 
     def request(self, step_ids: Sequence[str]) -> None:
-        """Have the packages of these steps put in place; a run in progress is followed by another."""
+        """Put the packages of these steps in place, after a run that is in progress."""
         self._wanted = tuple(step_ids)
         if not self.running and self._wanted:
             self._start()

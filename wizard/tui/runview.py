@@ -118,7 +118,7 @@ class RunView(Vertical):
         lines = [words.seen(line) for line in lines]
         self.output.add(lines)
         # This view may not be laid out yet; what it stands in is.
-        width = self.query_ancestor("#body").content_size.width - 3
+        width = self.query_ancestor("#body", Vertical).content_size.width - 3
         self.query_one("#output", Log).write_lines(folded(lines, width))
 
     def take(self, events: Sequence[Event]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Button, OptionList, Static
 
 from mailwizard.errors import WizardError
+from mailwizard.events import Event
 from mailwizard.model import Outcome, Step
 from mailwizard.stages import State, StepPlan
 from mailwizard.tui import words
@@ -22,49 +23,16 @@ from mailwizard.tui.dialogs import AskDrift, ConfirmApply
 from mailwizard.tui.fields import owner
 from mailwizard.tui.form import Form
 from mailwizard.tui.frame import Frame
+from mailwizard.tui.phases import ASK_KEYS, BUTTONS, RUN_KEYS, Phase, apply_label
 from mailwizard.tui.runview import TITLE, RunView, Section
 from mailwizard.tui.textpane import TextScreen
 from mailwizard.tui.widgets import ButtonRow, Push, Rows
 
 
-class Phase(Enum):
-    """What the step is doing; decides which buttons there are."""
-
-    ASKING = "asking"
-    WAITING = "waiting"
-    RUNNING = "running"
-    OPEN = "open"
-    CLOSED = "closed"
-    BROKEN = "broken"
-
-
-_BUTTONS = {
-    Phase.ASKING: {"back", "skip", "apply", "next"},
-    Phase.WAITING: {"answers"},
-    Phase.RUNNING: set(),
-    Phase.OPEN: {"answers", "again", "undo", "next"},
-    Phase.CLOSED: {"answers", "again", "retry", "undo", "shell", "next"},
-    Phase.BROKEN: {"answers", "again", "retry", "undo", "shell", "next"},
-}
-
-_ASK_KEYS = (
-    ("Esc", "back"), ("F1", "help"), ("F2", "shell"), ("F6", "log"),
-    ("F10", "apply"), ("^P", "commands"), ("^Q", "quit"),
-)  # fmt: skip
-_RUN_KEYS = (
-    ("Esc", "back"), ("F1", "help"), ("F2", "shell"), ("F5", "check"), ("F6", "log"),
-    ("F8", "copy"), ("F10", "next"), ("^Q", "quit"),
-)  # fmt: skip
-
-
-def _apply_label(pending: int) -> str:
-    return f"Apply {pending} change{'s' * (pending != 1)}" if pending else "Run the checks"
-
-
 class StepScreen(Frame):
     """The next step opens when the checks of this one pass, and not before."""
 
-    KEYS = _ASK_KEYS
+    KEYS = ASK_KEYS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", show=False),
         Binding("f5", "check", show=False),
@@ -126,7 +94,7 @@ class StepScreen(Frame):
         await self._review()
 
     async def _review(self) -> bool:
-        """Check all answers together and look at what they would change; whether that can be done."""
+        """Check all answers together and look at what they would change; whether they are right."""
         right = await self.form.flush() if self.form else True
         if right:
             await self._look()
@@ -156,7 +124,7 @@ class StepScreen(Frame):
         self.query_one("#plan-head", Section).show(said)
         apply = self.query_one("#apply", Push)
         apply.disabled = plan is None
-        apply.rename(_apply_label(pending) if plan else "Apply")
+        apply.rename(apply_label(pending) if plan else "Apply")
         self._refresh_next()
 
     # Phases
@@ -169,10 +137,10 @@ class StepScreen(Frame):
         self.query_one("#hint").display = asking
         self.run_view.display = not asking
         for button in self.query("#buttons Push"):
-            button.display = button.id in _BUTTONS[phase]
+            button.display = button.id in BUTTONS[phase]
         if not self.step.optional:
             self.query_one("#skip").display = False
-        self.show_keys(_ASK_KEYS if asking else _RUN_KEYS)
+        self.show_keys(ASK_KEYS if asking else RUN_KEYS)
         self._refresh_next()
         self._show_steps()
 
@@ -214,7 +182,8 @@ class StepScreen(Frame):
         self._start(partial(self.wizard.engine.apply, self.step.id, overwrite=overwrite))
 
     async def _ask_drift(self, plan: StepPlan) -> frozenset[str] | None:
-        replace, keep = set(), set()
+        replace: set[str] = set()
+        keep: set[str] = set()
         for item in plan.drifted:
             answer = await self.app.push_screen_wait(AskDrift(item))
             if not answer:
@@ -230,7 +199,7 @@ class StepScreen(Frame):
         pending = self._plan.pending if self._plan else ()
         if not pending:
             return True
-        return bool(await self.app.push_screen_wait(ConfirmApply(self.step.title, pending)))
+        return await self.app.push_screen_wait(ConfirmApply(self.step.title, pending))
 
     async def _packages_ready(self) -> bool:
         packages = self.wizard.packages
@@ -249,12 +218,12 @@ class StepScreen(Frame):
             self._broken()
         return failed is None
 
-    def _start(self, call: partial[object], *, checks_only: bool = False) -> None:
+    def _start(self, call: Callable[[], Iterator[Event]], *, checks_only: bool = False) -> None:
         if checks_only:
             self.run_view.begin(checks_only=True)
         self.set_phase(Phase.RUNNING)
         self.set_focus(self.run_view.checks if checks_only else self.run_view.changes)
-        self.wizard.begin(Stream(self, self.step.id, call))  # type: ignore[arg-type]
+        self.wizard.begin(Stream(self, self.step.id, call))
 
     @on(Said)
     async def _said(self, event: Said) -> None:
@@ -343,11 +312,17 @@ class StepScreen(Frame):
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        actions = {
-            "back": self.action_back, "answers": self.action_back, "apply": self._apply,
-            "again": self.action_check, "retry": self._apply, "next": self._next,
-            "shell": self.wizard.action_shell, "undo": self._undo, "skip": self._skip,
-        }  # fmt: skip
+        actions: dict[str, Callable[[], object]] = {
+            "back": self.action_back,
+            "answers": self.action_back,
+            "apply": self._apply,
+            "again": self.action_check,
+            "retry": self._apply,
+            "next": self._next,
+            "shell": self.wizard.action_shell,
+            "undo": self._undo,
+            "skip": self._skip,
+        }
         actions[event.button.id or ""]()
 
     def _next(self) -> None:

@@ -1,4 +1,4 @@
-"""Long texts: a pane to scroll in, and the screen that shows a log or a transcript and copies it."""
+"""Long texts: a pane to scroll in, and the screens that show a transcript or a log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.geometry import Offset
 from textual.widgets import Log, Static
 
-from mailwizard.tui.frame import Dialog
+from mailwizard.tui.frame import Dialog, Keys
 from mailwizard.tui.widgets import KeyLine
 
 KEPT = 5000
@@ -71,7 +71,7 @@ class TextScreen(Dialog[None]):
         Binding("c,f8", "copy", show=False),
         Binding("f6,q", "back", show=False),
     ]
-    KEYS = (("Esc", "back"), ("arrows", "scroll"), ("F8", "copy"), ("F2", "shell"))
+    KEYS: ClassVar[Keys] = (("Esc", "back"), ("arrows", "scroll"), ("F8", "copy"), ("F2", "shell"))
 
     def __init__(self, title: str, text: Content, *, name: str) -> None:
         super().__init__(title)

@@ -41,8 +41,12 @@ class UndoScreen(Dialog[bool]):
     def on_mount(self) -> None:
         self.query_one("#undone").display = False
         self.query_one("#safe").focus()
-        self.set_interval(BEAT, lambda: self._stream and self._stream.flush())
+        self.set_interval(BEAT, self._beat)
         self._look()
+
+    def _beat(self) -> None:
+        if self._stream is not None:
+            self._stream.flush()
 
     @work(exclusive=True)
     async def _look(self) -> None:

@@ -103,9 +103,7 @@ class WelcomeScreen(Frame):
             title = titles[self._goes_on_at]
             text = f"Welcome back. {verified} steps are verified; it goes on at “{title}”."
         self.query_one("#explain", Static).update(
-            Content.assemble(
-                (text, "bold"), "\nWhat is there was looked at anew, not taken on trust."
-            )
+            Content.assemble((text, "bold"), "\nWhat is there was looked at anew.")
         )
         self.query_one("#begin", Push).rename("Go on" if self._goes_on_at else "Show the summary")
 

@@ -1,4 +1,4 @@
-"""Small widgets with a place for the real cursor, all usable without a mouse and without colours."""
+"""Small widgets with a place for the real cursor, usable without a mouse and without colours."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ HERE = (">>", "bold")
 
 
 def seen(text: str) -> str:
-    """The text with nothing in it that acts on a terminal; what is so already costs next to nothing."""
+    """The text with nothing in it that acts on a terminal."""
     return text if text.isprintable() else clean(text, limit=20_000)
 
 
@@ -101,11 +101,11 @@ def plan(items: Iterable[PlanItem]) -> Content:
 
 
 def transcript(probe: ProbeDone, width: int = 78) -> Content:
-    """Everything a probe knows: how to ask by hand, what was heard, what should be, who can fix it."""
+    """Everything a probe knows: what was heard and should be, the fix, how to ask by hand."""
     result = probe.result
     word, style = VERDICT[result.outcome]
-    head = [(word, style), f"  {seen(probe.title)}  ", (f"{probe.seconds:.1f} s\n\n", "dim")]
-    parts: list[tuple[str, str] | str] = [*head]
+    parts: list[tuple[str, str] | str] = [(word, style), f"  {seen(probe.title)}  "]
+    parts.append((f"{probe.seconds:.1f} s\n\n", "dim"))
     known = (
         ("Heard", result.said),
         ("Expected", result.expected),

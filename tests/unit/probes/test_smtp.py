@@ -1,0 +1,173 @@
+"""Each probe of port 25 against servers that are right, wrong, and neither."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import pytest
+from support import fake_servers
+from support.fake_servers import FakeServer, FakeSmtp
+from support.recorded import RecordedHost
+
+from mailwizard import probes
+from mailwizard.model import Outcome, Probe, Result
+
+NAME = "mail.example.test"
+USER = "alice@example.test"
+Make = Callable[[int], Probe]
+HERE = "127.0.0.1"
+
+
+def make(kind: type, *args: object) -> Make:
+    return lambda port: kind(*args, server=HERE, port=port)
+
+
+GREETING = make(probes.SmtpGreeting, NAME)
+EHLO = make(probes.SmtpEhlo, NAME)
+HELO = make(probes.RequiresHelo)
+NOBODY = make(probes.UnknownRecipient, "example.test")
+NULL = make(probes.NullSender, USER)
+TAGGED = make(probes.TaggedRecipient, USER)
+SIZE = make(probes.MessageSize, 1000, USER)
+VRFY = make(probes.VrfySilent, "alice")
+EARLY = make(probes.EarlyTalker)
+VERBS = make(probes.NoDangerousVerbs)
+ROLES = make(probes.AcceptsRoleMail, ("example.test",))
+
+
+def yes(*_: str) -> bytes:
+    return b"250 2.1.5 Ok"
+
+
+def later(*_: str) -> bytes:
+    return b"450 4.2.0 Greylisted"
+
+
+def unknown_user(*_: str) -> bytes:
+    return b"550 5.1.1 User unknown"
+
+
+PASS, WARN, FAIL, UNKNOWN = Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.UNKNOWN
+CASES: list[tuple[str, Make, FakeSmtp, Outcome]] = [
+    ("greets", GREETING, FakeSmtp(), PASS),
+    ("other name", GREETING, FakeSmtp(banner=b"220 debian ESMTP"), FAIL),
+    ("not now", GREETING, FakeSmtp(banner=b"554 no service"), FAIL),
+    ("busy", GREETING, FakeSmtp(banner=b"421 too many"), FAIL),
+    ("ehlo", EHLO, FakeSmtp(), PASS),
+    ("ehlo other", EHLO, FakeSmtp(ehlo=b"250 localhost"), FAIL),
+    ("ehlo refused", EHLO, FakeSmtp(ehlo=b"502 no"), FAIL),
+    ("ehlo busy", EHLO, FakeSmtp(banner=b"421 too many"), UNKNOWN),
+    ("helo needed", HELO, FakeSmtp(replies={"MAIL": b"503 5.5.1 hello?"}), PASS),
+    ("helo not needed", HELO, FakeSmtp(), WARN),
+    ("nobody", NOBODY, FakeSmtp(recipient=unknown_user), PASS),
+    ("nobody later", NOBODY, FakeSmtp(recipient=later), WARN),
+    ("anybody", NOBODY, FakeSmtp(recipient=yes), FAIL),
+    ("bounces", NULL, FakeSmtp(recipient=yes), PASS),
+    ("bounces later", NULL, FakeSmtp(recipient=later), UNKNOWN),
+    ("no bounces", NULL, FakeSmtp(replies={"MAIL": b"550 5.7.1 who?"}), FAIL),
+    ("tag", TAGGED, FakeSmtp(recipient=lambda a, _: yes(a) if "+" in a else unknown_user(a)), PASS),
+    ("no tag", TAGGED, FakeSmtp(recipient=unknown_user), FAIL),
+    ("size kept", SIZE, FakeSmtp(replies={"MAIL": b"552 5.3.4 too big"}), PASS),
+    ("size not kept", SIZE, FakeSmtp(recipient=yes), FAIL),
+    ("size other", SIZE, FakeSmtp(ehlo=b"250-mail\r\n250 SIZE 5"), FAIL),
+    ("no size", SIZE, FakeSmtp(ehlo=b"250 mail"), FAIL),
+    ("disk full", SIZE, FakeSmtp(replies={"MAIL": b"452 4.3.1 full"}), WARN),
+    ("no vrfy", VRFY, FakeSmtp(), PASS),
+    ("early refused", EARLY, FakeSmtp(hasty=False), PASS),
+    ("early obeyed", EARLY, FakeSmtp(), FAIL),
+    ("no verbs", VERBS, FakeSmtp(), PASS),
+    ("auth offered", VERBS, FakeSmtp(ehlo=b"250-mail\r\n250 AUTH PLAIN"), FAIL),
+    ("xclient obeyed", VERBS, FakeSmtp(replies={"XCLI": b"220 as you like"}), FAIL),
+    ("roles", ROLES, FakeSmtp(recipient=yes), PASS),
+    (
+        "no abuse",
+        ROLES,
+        FakeSmtp(recipient=lambda a, _: b"550 no" if "abuse" in a else yes(a)),
+        FAIL,
+    ),
+    ("roles later", ROLES, FakeSmtp(recipient=later), UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(
+    ("probe", "server", "outcome"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_verdicts(probe: Make, server: FakeSmtp, outcome: Outcome) -> None:
+    with server:
+        result = probe(server.port).ask(RecordedHost())
+    assert result.outcome is outcome, result
+    assert result.transcript
+    if outcome is not PASS:
+        assert result.expected
+        assert result.fix
+
+
+def test_vrfy_that_tells_people_apart_fails() -> None:
+    def tell(name: str) -> bytes:
+        return b"252 2.0.0 alice" if name == "alice" else b"550 5.1.1 unknown"
+
+    with FakeSmtp(vrfy=tell) as server:
+        result = VRFY(server.port).ask(RecordedHost())
+    assert result.outcome is FAIL
+    assert "252" in result.said
+
+
+EVERY = [EHLO, HELO, NOBODY, NULL, TAGGED, SIZE, VRFY, EARLY, VERBS, ROLES]
+EVERY += [
+    make(probes.RefusesRelay, ("example.test",), "alice"),
+    make(probes.RefusesSmuggling, USER),
+    make(probes.DeliversMail, USER, "alice"),
+    make(probes.DeliversTo, "staff", "example.test", ("alice", "bob")),
+]
+
+
+@pytest.mark.parametrize("probe", EVERY)
+@pytest.mark.parametrize("script", [fake_servers.reset, fake_servers.endless_line])
+def test_no_answer_is_unknown_never_pass_never_fail(
+    probe: Make, script: fake_servers.Script
+) -> None:
+    with FakeServer(script) as server:
+        result = probe(server.port).ask(RecordedHost())
+    assert result.outcome is UNKNOWN, result
+
+
+@pytest.mark.parametrize("probe", EVERY)
+def test_without_a_vantage_the_verdict_is_unknown(probe: Make) -> None:
+    stranger: Probe = dataclasses.replace(probe(25), server="")  # type: ignore[type-var]
+    result: Result = stranger.ask(RecordedHost())
+    assert result.outcome is UNKNOWN
+    assert "from outside" in result.said
+
+
+def test_silence_and_refusal_fail_the_greeting_only() -> None:
+    with FakeServer(fake_servers.silent) as server:
+        port = server.port
+    result = GREETING(port).ask(RecordedHost())
+    assert result.outcome is FAIL
+    assert "refused" in result.said
+    assert EHLO(port).ask(RecordedHost()).outcome is UNKNOWN
+
+
+def test_a_dripping_server_is_left_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes.SmtpEhlo, "deadline", 2.0)
+    begun = time.monotonic()
+    with FakeServer(fake_servers.drip) as server:
+        result = EHLO(server.port).ask(RecordedHost())
+    assert result.outcome is UNKNOWN
+    assert abs(time.monotonic() - begun - 1.0) < 1.0
+
+
+def test_the_transcript_shows_both_sides() -> None:
+    with FakeSmtp(recipient=yes) as server:
+        result = NULL(server.port).ask(RecordedHost())
+    assert "> MAIL FROM:<>" in result.transcript
+    assert f"> RCPT TO:<{USER}>" in result.transcript
+    assert "< 250 2.1.5 Ok" in result.transcript
+    assert "> RSET" in result.transcript
+
+
+@pytest.mark.parametrize("probe", [GREETING, *EVERY])
+def test_by_hand_is_a_command_for_a_shell(probe: Make) -> None:
+    shown = probe(2525).by_hand
+    assert "nc " in shown
+    assert "2525" in shown
