@@ -54,6 +54,55 @@ Advisory          | (its own)   | probe: another one, whose fails this step cann
 SenderRewritten   | SENDER:*    | login, address, reader [folder] [wait]
 outward
 Port25Open        | OUT-01      | [exchangers: names of MXs] [port=25] [nameservers] [dns_port]
+reading mail, all with [server=""] [port=…] keyword only. accounts: tuple of (login, SecretRef);
+without a password that is known here the verdict is unknown. [name=""] [trust=""]: the server must
+prove that name, by the CA file `trust` or by the system's store; without a name its certificate
+must be the very one that the daemon is configured with (so: right before any certificate is bought)
+ImapGreeting      | IMAP-01     | [port=993]
+NoPlaintextImap   | IMAP-02 !   | [port=143]
+ClearLoginRefused | IMAP-03     | [port=143]
+ImapLogin         | IMAP-04     | accounts, domain [name] [trust] [port=993]: bare and full, good and bad
+ImapNoInjection   | IMAP-05     | [port=143]
+ImapRoundTrip     | IMAP-06     | accounts [name] [trust] [port=993]
+SpecialFolders    | IMAP-07     | accounts [uses=Drafts, Junk, Sent, Trash] [name] [trust] [port=993]
+PopClosed         | IMAP-08     | [wanted=False] (then 110 must need STLS, 995 must speak TLS)
+MailboxesApart    | IMAP-09     | accounts [name] [trust] [port=993]; one account: another login's
+SieveNotInClear   | IMAP-10     | [port=4190]
+DovecotSyntax     | IMAP-11     | version ("2.3" or "2.4")
+AuthSocket        | IMAP-12     | path [owner="postfix"]
+AuthTest          | IMAP-13     | accounts, domain
+certificates: static, of the files (also as guards before a reload)
+CertificateFiles  | TLS-11      | chain, key
+CertificateNames  | TLS-06      | chain, names
+CertificateDates  | TLS-07      | chain
+CertificateKey    | TLS-08      | chain
+CertificateSigned | TLS-09      | chain
+CertificateKind   | TLS-10      | chain: validity, serverAuth, SAN
+WrapperModeScoped | TLS-23      | [config_dir=""]
+certificates: live; protocol: "" (TLS from the first byte), "smtp", "imap", "pop3", "sieve"; the id
+is TLS-nn:port; all with [server=""] keyword only
+TlsVersions       | TLS-01      | port, protocol
+TlsSuites         | TLS-02, -03 | port, protocol (on 25 weak ones only warn)
+ServedChain       | TLS-05      | port, protocol, name [trust=""]
+ServedIsOnDisk    | TLS-12      | port, protocol, name, chain
+AnySni            | TLS-14      | port, protocol, name
+TlsExtras         | TLS-15      | port, protocol
+OffersStartTls    | SMTP-03     | (port 25, as all SMTP ones)
+NoAuthOnPort25    | SMTP-04 !   |
+NoSmtpInjection   | SMTP-19     |
+submission, all with [server=""] and [ports=(465, 587)] keyword only: those that are chosen
+SubmissionPorts   | SUB-01      | ports (positional)
+StartTlsFirst     | SUB-02      | [port=587]
+NoAuthInClear     | SUB-03      | [port=587]
+SubmissionLogin   | SUB-04      | accounts, domain [name] [trust]: bare and full
+SameAnswerForUnknownUser | SUB-05 | name="" [trust]
+Mechanisms        | SUB-06      | name="" [trust]
+NoRelayWithoutLogin | SUB-07 !  | name="" [trust]: by the stranger and from inside mynetworks
+OnlyOwnSender     | SUB-08      | accounts, domain [name] [trust] [other="root"]: whose address is tried
+AliasAsSender     | SUB-09      | accounts, domain [name] [trust] [addresses=()]: (login, address) pairs
+AnyHelo           | SUB-10      | accounts, domain [name] [trust]
+HeadersAdded      | SUB-11      | accounts, domain [name] [trust] [folder] [wait]
+ClientHidden      | SUB-14      | accounts, domain [name] [trust] [folder] [wait]
 
 `!` is critical: a fail restores the previous configuration. Mappings may also be tuples of pairs.
 """
