@@ -1,6 +1,13 @@
 """The HOWTO's steps; their order stands here, once."""
 
 from mailwizard.model import Step
-from mailwizard.steps import aliases, hostname, postfix
+from mailwizard.steps import aliases, certificates, dovecot, hostname, postfix, submission
 
-STEPS: tuple[Step, ...] = (hostname.STEP, postfix.STEP, aliases.STEP)
+STEPS: tuple[Step, ...] = (
+    hostname.STEP,
+    postfix.STEP,
+    aliases.STEP,
+    dovecot.STEP,
+    certificates.STEP,
+    submission.STEP,
+)

@@ -77,7 +77,14 @@ def probe(context: Context) -> Iterator[Probe]:
     authority = f"{context.platform.path('tls')}/ca.pem"
     trust = authority if context["source"] == "private-ca" else ""
     yield probes.CertificateFiles(chain, key)
-    yield probes.CertificateFit(chain, names)
+    yield probes.CertificateNames(chain, names)
+    for kind in (
+        probes.CertificateDates,
+        probes.CertificateKey,
+        probes.CertificateSigned,
+        probes.CertificateKind,
+    ):
+        yield kind(chain)
     yield probes.OffersStartTls()
     yield probes.NoAuthOnPort25()
     yield probes.NoSmtpInjection()

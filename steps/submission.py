@@ -136,13 +136,20 @@ def conversation(
     if "587" in context["ports"]:
         yield probes.StartTlsFirst()
         yield probes.NoAuthInClear()
-    yield probes.SubmissionLogin(accounts, domain, name, trust)
     yield probes.SameAnswerForUnknownUser(name, trust)
     yield probes.Mechanisms(name, trust)
     yield probes.NoRelayWithoutLogin(name, trust)
+    people = (accounts, domain, name, trust)
+    yield probes.SubmissionLogin(*people)
+    yield probes.AnyHelo(*people)
+    yield probes.HeadersAdded(*people)
+    yield probes.ClientHidden(*people)
     if context["sender_login_match"]:
-        yield probes.OnlyOwnSender(accounts, domain, name, trust)
-    yield probes.SubmittedMail(accounts, domain, name, trust)
+        yield probes.OnlyOwnSender(*people)
+        mine = [(ends[0], address) for address, ends in owners(context).items()]
+        known = {login for login, _ in accounts}
+        addresses = tuple((login, address) for login, address in mine if login in known)
+        yield probes.AliasAsSender(*people, addresses=addresses)
 
 
 STEP = Step(
