@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from mailwizard.model import Subject
 from mailwizard.subjects.files import File, Generated
-from mailwizard.subjects.shared import Lines, MainCf, MasterCf, keyed_lines, with_keyed_lines
+from mailwizard.subjects.shared import Lines, MainCf, MasterCf
 from mailwizard.subjects.system import (
     DebconfAnswers,
     InstalledPackages,
@@ -30,10 +30,8 @@ __all__ = [
     "MasterCf",
     "Unit",
     "allow_starts",
-    "keyed_lines",
     "load",
     "path_of",
-    "with_keyed_lines",
 ]
 
 _KINDS: dict[str, Callable[[str], Subject]] = {
