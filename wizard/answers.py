@@ -193,6 +193,8 @@ def _bytes(path: str) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the name is not valid"
+        if isinstance(error, PermissionError):
+            hint = "Use sudo, or let its owner make it readable for you."
         raise BadUsage(f"{path} cannot be read: {reason}", hint=hint) from None
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):

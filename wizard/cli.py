@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,13 +18,23 @@ from mailwizard.errors import BadUsage, Stopped, WizardError
 
 STATE = "/var/lib/mailwizard"
 USAGE_HINT = "`mailwizard --help` lists the commands."
+COMMANDS = ("plan", "apply", "check", "status", "undo", "dns", "export", "answers")
 
 
 class Parser(argparse.ArgumentParser):
     """Wrong usage is an error of ours: one sentence, exit code 2."""
 
     def error(self, message: str) -> NoReturn:
-        raise BadUsage(message, hint=USAGE_HINT)
+        if unknown := re.match(r"argument command: invalid choice: '(.*?)' \(choose", message):
+            suggested = difflib.get_close_matches(unknown[1], COMMANDS, n=1)
+            meant = f"; did you mean '{suggested[0]}'?" if suggested else ""
+            raise BadUsage(f"there is no command '{unknown[1]}'{meant}", hint=USAGE_HINT)
+        if message.endswith("are required: -a/--answers"):
+            hint = "`mailwizard answers > answers.toml` writes a commented one to start from."
+            raise BadUsage("which answer file? It is given with -a FILE", hint=hint)
+        if message.endswith("are required: --format"):
+            raise BadUsage("which form? --format sh, or --format answers", hint=USAGE_HINT)
+        raise BadUsage(message.replace("unrecognized arguments", "not understood"), hint=USAGE_HINT)
 
 
 class Help(argparse.Action):

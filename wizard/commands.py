@@ -6,13 +6,14 @@ import argparse
 import contextlib
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 
-from mailwizard import platform, show, unattended
+from mailwizard import platform, show, trouble, unattended
 from mailwizard.answers import Answers, example
 from mailwizard.engine import Engine
-from mailwizard.errors import BadUsage, HostRefused, WizardError
+from mailwizard.errors import BadAnswer, BadUsage, HostRefused, WizardError
 from mailwizard.events import Event, Finished, Output, ProbeDone
 from mailwizard.host import LocalHost
 from mailwizard.journal import Journal
@@ -66,6 +67,8 @@ def plan(options: argparse.Namespace) -> int:
 def apply(options: argparse.Namespace) -> int:
     """plan, apply, probe, unattended."""
     answers = Answers.load(options.answers, STEPS)
+    _known(options.steps)
+    _need_somebody(options)
     with _changing(options, answers) as engine:
         steps = _chosen(engine, options.steps)
         engine.resolved()
@@ -78,12 +81,16 @@ def apply(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     """Probes only, all at once."""
     _need_root("check")
+    _known(options.steps)
     engine = _looking(options)
+    _need_answers(engine)
     steps = _chosen(engine, options.steps)
     probes = [(step_id, probe) for step_id in steps for probe in engine.probes(step_id)]
     events = ask_all(engine.host, probes)
     done = [event for event in events if isinstance(event, ProbeDone)]
-    outcome = worst(event.result.outcome for event in done)
+    verdicts = [event.result.outcome for event in done]
+    # what does not apply to this host takes nothing away from a pass
+    outcome = worst(verdict for verdict in verdicts if verdict is not Outcome.SKIPPED)
     if options.json:
         print(json.dumps(show.checks_json(done, outcome), indent=1))
     else:
@@ -107,6 +114,8 @@ def undo(options: argparse.Namespace) -> int:
     """What the steps changed, as it was before."""
     if bool(options.steps) == bool(options.all):
         raise BadUsage("name the steps to undo, or --all", hint="For example: mailwizard undo aliases")
+    _known(options.steps)
+    _need_somebody(options)
     with _changing(options) as engine:
         named = [step.id for step in STEPS] if options.all else _known(options.steps)
         steps = [*named, *engine.dependents(named)]
@@ -126,6 +135,7 @@ def dns(options: argparse.Namespace) -> int:
     from mailwizard import dnsdesk
 
     engine = _looking(options)
+    _need_answers(engine)
     return dnsdesk.run(engine, zone=options.zone, as_json=options.json)
 
 
@@ -135,6 +145,7 @@ def export(options: argparse.Namespace) -> int:
 
     _need_root("export")
     engine = _looking(options)
+    _need_answers(engine)
     text = answerfile.text(engine) if options.format == "answers" else script.text(engine)
     if options.output:
         engine.host.write(os.path.abspath(options.output), text.encode(), mode=0o600)
@@ -173,9 +184,8 @@ def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iter
             hint="mailwizard starts daemons and long commands through systemd.",
         )
     _refuse_unproven(found, getattr(options, "unproven", False))
-    host = LocalHost(found, os.path.abspath(options.state))
-    host.make_dir(host.state_dir, 0o700)
-    with held(host.state_dir):
+    host = LocalHost(found, _state_folder(options))
+    with _said_in_words(host.state_dir), _locked(host):
         journal = Journal(f"{host.state_dir}/journal.db", platform.machine_id())
         for notice in journal.notices:
             print(f"mailwizard: {notice}", file=sys.stderr)
@@ -184,7 +194,7 @@ def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iter
         try:
             yield engine
         except Exception as error:
-            if isinstance(error, WizardError):
+            if isinstance(error, WizardError) or trouble.in_words(error, host.state_dir):
                 raise
             hint = f"A report is in {engine.report_crash(error)}. Run mailwizard again to go on."
             raise WizardError(f"mailwizard itself broke: {type(error).__name__}", hint=hint) from error
@@ -192,9 +202,34 @@ def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iter
             journal.close()
 
 
+@contextlib.contextmanager
+def _said_in_words(state_dir: str) -> Iterator[None]:
+    """A full or broken disk is the administrator's to mend: no traceback, no crash report."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        if said := trouble.in_words(error, state_dir):
+            raise said from error
+        raise
+
+
+@contextlib.contextmanager
+def _locked(host: LocalHost) -> Iterator[None]:
+    host.make_dir(host.state_dir, 0o700)
+    with held(host.state_dir):
+        yield
+
+
+def _state_folder(options: argparse.Namespace) -> str:
+    folder: str = os.path.abspath(options.state)
+    if refused := trouble.not_a_state_folder(folder):
+        raise refused
+    return folder
+
+
 def _looking(options: argparse.Namespace, given: Answers | None = None) -> Engine:
     """The engine over this host for a command that only looks."""
-    host = LocalHost(platform.here(), os.path.abspath(options.state))
+    host = LocalHost(platform.here(), _state_folder(options))
     path = f"{host.state_dir}/journal.db"
     if os.path.isdir(host.state_dir) and not os.access(host.state_dir, os.R_OK | os.X_OK):
         if given is None:
@@ -223,6 +258,17 @@ def _need_root(what: str) -> None:
         raise HostRefused(f"{what} must run as root", hint="Run it again with sudo.")
 
 
+def _need_answers(engine: Engine) -> None:
+    """Nothing was ever answered here and the host does not tell: say where answers come from."""
+    try:
+        engine.resolved()
+    except BadAnswer as missing:
+        if any(engine.answers.values.values()):
+            raise
+        hint = "First: mailwizard (it asks), or: mailwizard apply -a ANSWERS (it reads a file)."
+        raise BadUsage("mailwizard has not set up anything on this host yet", hint=hint) from missing
+
+
 def _known(names: Sequence[str]) -> list[str]:
     ids = [step.id for step in STEPS]
     for name in names:
@@ -236,9 +282,13 @@ def _chosen(engine: Engine, names: Sequence[str]) -> list[str]:
     return _known(names) or [step.id for step in engine.wanted()]
 
 
-def _confirm(question: str) -> None:
-    if not sys.stdin.isatty():
+def _need_somebody(options: argparse.Namespace) -> None:
+    """Said before anything is locked or looked at."""
+    if not options.yes and not sys.stdin.isatty():
         raise BadUsage("nobody is there to confirm this", hint="Add --yes to go on without asking.")
+
+
+def _confirm(question: str) -> None:
     if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
         raise BadUsage("not confirmed; nothing was changed")
 

@@ -6,6 +6,7 @@ file is noticed and the last good copy is used instead (R10); the damaged one is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -73,12 +74,16 @@ class Journal:
         self.notices: list[str] = []
         # a package transaction may run beside the questions, on a thread of its own
         self._turn = threading.Lock()
-        fresh = not os.path.exists(path)
+        fresh = not (os.path.exists(path) or os.path.exists(f"{path}.good"))
         if not fresh and not _sound(path):
             self._fall_back()
-        self._db = _connect(":memory:" if read_only and fresh else path, read_only and not fresh)
-        if fresh:
+        if fresh and not read_only:
             self._create(machine)
+        self._db = _connect(
+            ":memory:" if read_only and fresh else self.path, read_only and not fresh
+        )
+        if fresh and read_only:
+            self._fill(machine)
         self._refuse_foreign(machine)
 
     def close(self) -> None:
@@ -162,11 +167,20 @@ class Journal:
         return parts
 
     def _create(self, machine: str) -> None:
+        """Complete under another name first: a killed run leaves no half-made journal."""
+        unborn = f"{self.path}.new"
+        for leftover in (unborn, f"{unborn}-journal", f"{self.path}-journal"):
+            Path(leftover).unlink(missing_ok=True)
+        self._db = _connect(unborn, False)
+        os.chmod(unborn, 0o600)
+        self._fill(machine)
+        self._db.close()
+        _put(unborn, self.path)
+
+    def _fill(self, machine: str) -> None:
         self._db.executescript(_TABLES)
         self._write("INSERT INTO meta VALUES('schema', ?)", str(SCHEMA))
         self._write("INSERT INTO meta VALUES('machine', ?)", machine)
-        if not self.read_only:
-            os.chmod(self.path, 0o600)
 
     def _refuse_foreign(self, machine: str) -> None:
         schema = int(self.noted("schema") or 0)
@@ -196,7 +210,7 @@ class Journal:
         self._db.backup(copy)
         copy.close()
         os.chmod(temporary, 0o600)
-        os.replace(temporary, f"{self.path}.good")
+        _put(temporary, f"{self.path}.good")
 
     def _fall_back(self) -> None:
         good = f"{self.path}.good"
@@ -209,9 +223,14 @@ class Journal:
         if self.read_only:
             self.path = good
         else:
-            os.replace(self.path, kept)
-            Path(self.path).write_bytes(Path(good).read_bytes())
-            os.chmod(self.path, 0o600)
+            # its rollback journal goes with it: it would be played into the good copy
+            for ending in ("", "-journal"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.replace(f"{self.path}{ending}", f"{kept}{ending}")
+            copy = f"{self.path}.new"
+            Path(copy).write_bytes(Path(good).read_bytes())
+            os.chmod(copy, 0o600)
+            _put(copy, self.path)
         self.notices.append(f"the journal was damaged: went back to its last good copy ({kept})")
 
 
@@ -223,6 +242,16 @@ def _connect(path: str, read_only: bool) -> sqlite3.Connection:
         # a commit is on the disk, and the deletion of its rollback journal too
         db.execute("PRAGMA synchronous = EXTRA")
     return db
+
+
+def _put(temporary: str, path: str) -> None:
+    """A finished file takes its place; both are durable afterwards (R2)."""
+    for name in (temporary, os.path.dirname(path)):
+        handle = os.open(name, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+        if name == temporary:
+            os.replace(temporary, path)
 
 
 def _rows(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from mailwizard.errors import CommandFailed
+from mailwizard.keyed import BLANKS, rows
 from mailwizard.model import Look
 
 # Every Postfix program sleeps until main.cf is two seconds old (a guard against half-written
@@ -18,44 +19,48 @@ def backdated() -> int:
     return time.time_ns() - AGE_NS
 
 
-def _logical(text: str) -> Iterator[tuple[str | None, list[str]]]:
-    """(parameter or None for comments and blanks, its physical lines), in order."""
-    name: str | None = None
-    block: list[str] = []
-    for line in text.splitlines():
-        if line.strip() and line[0] in " \t" and block:
-            block.append(line)
+def _logical(text: str) -> Iterator[tuple[str | None, str]]:
+    """(the parameter that the line belongs to, the line); None for comments and empty lines.
+
+    Those do not end a parameter: what begins with a blank after them goes on with it
+    (postconf(5), DESCRIPTION).
+    """
+    name = ""
+    for line in rows(text):
+        plain = line.strip(BLANKS)
+        if not plain or plain.startswith("#"):
+            yield None, line
             continue
-        if block:
-            yield name, block
-        plain = line.strip() and not line.lstrip().startswith("#") and "=" in line
-        name, block = (line.split("=", 1)[0].strip() if plain else None), [line]
-    if block:
-        yield name, block
-
-
-def _value(block: list[str]) -> str:
-    first = block[0].split("=", 1)[1].strip()
-    rest = [line.strip() for line in block[1:] if not line.lstrip().startswith("#")]
-    return " ".join(part for part in [first, *rest] if part)
+        if line[0] not in BLANKS:
+            head, found, _ = line.partition("=")
+            name = head.strip(BLANKS) if found else ""
+        yield name, line
 
 
 def parse(text: str) -> dict[str, str]:
     """Each parameter's raw value, continuation lines joined."""
-    return {name: _value(block) for name, block in _logical(text) if name is not None}
+    found: dict[str, list[str]] = {}
+    for name, line in _logical(text):
+        if name and line[0] not in BLANKS:
+            found[name] = [line.partition("=")[2].strip(BLANKS)]
+        elif name:
+            found[name].append(line.strip(BLANKS))
+    return {name: " ".join(filter(None, parts)) for name, parts in found.items()}
 
 
 def edited(text: str, wanted: Mapping[str, str | None]) -> str:
     """The text with these parameters set in their place (None: removed), all else untouched."""
     left = dict(wanted)
     out: list[str] = []
-    for name, block in _logical(text):
+    for name, line in _logical(text):
         if name is None or name not in wanted:
-            out += block
+            out.append(line)
         elif (value := left.pop(name, None)) is not None:
             out.append(f"{name} = {value}")
-    out += [f"{name} = {value}" for name, value in left.items() if value is not None]
-    return "\n".join(out) + "\n" if out else ""
+    added = [f"{name} = {value}" for name, value in left.items() if value is not None]
+    if not added and out and not text.endswith("\n") and out[-1] == rows(text)[-1]:
+        return "\n".join(out)
+    return "\n".join([*out, *added]) + "\n" if out or added else ""
 
 
 def master_values(look: Look, names: Sequence[str]) -> dict[str, str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from mailwizard.journal import Journal
+from mailwizard.journal import Entry, GateRecord, Journal
 from mailwizard.model import Change, Context, Look, Preview, Step
 from mailwizard.stages import Drift, PlanItem, State, StepPlan, StepStatus
 from mailwizard.subjects import path_of
@@ -23,11 +24,15 @@ def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
     """All changes of the step in order; one that follows is due when what it follows is."""
     found: list[Pending] = []
     touched: set[str] = set()
-    for change in step.plan(context):
+    changes = list(step.plan(context))
+    # what follows everything does not make the others like it due
+    followers = {change.title for change in changes if change.follows == "*"}
+    for change in changes:
         due = change.needed(context.look) or _cut_short(journal, step.id, change.title)
         due = due or change.follows in touched
         if change.follows == "*":
-            due = due or any(i.due for i in found) or _behind(journal, step.id, change.title)
+            due = due or any(i.due and i.change.follows != "*" for i in found)
+            due = due or _behind(journal, step.id, change.title, followers)
         if due:
             touched |= {path_of(subject) for subject in change.subjects(context.look)} - {""}
         found.append(Pending(change, due, drift_of(journal, context.look, change) if due else None))
@@ -73,11 +78,12 @@ def _cut_short(journal: Journal, step: str, title: str) -> bool:
     return bool(tries) and tries[-1].state == "intent"
 
 
-def _behind(journal: Journal, step: str, title: str) -> bool:
+def _behind(journal: Journal, step: str, title: str, followers: Collection[str]) -> bool:
     """True when another change of the step was made after the last one of this title."""
     entries = journal.entries(step)
     served = max((e.id for e in entries if e.title == title and e.state == "done"), default=0)
-    return any(e.id > served and e.state != "kept" for e in entries if e.title != title)
+    others = [e for e in entries if e.title not in followers and e.state != "kept"]
+    return any(e.id > served for e in others)
 
 
 def _kept(journal: Journal, look: Look, item: Pending) -> bool:
@@ -101,7 +107,7 @@ def status(journal: Journal, look: Look, step: Step, enabled: bool) -> StepStatu
         return StepStatus(step.id, State.SKIPPED)
     entries = journal.entries(step.id)
     gate = journal.last_gate(step.id)
-    if (not entries and gate is None) or any(e.state == "intent" for e in entries):
+    if (not entries and gate is None) or _unfinished(entries, gate):
         return StepStatus(step.id, State.PENDING)
     since = max([e.at for e in entries] + ([gate.at] if gate else []))
     if _drifted(journal, look, step.id):
@@ -111,9 +117,21 @@ def status(journal: Journal, look: Look, step: Step, enabled: bool) -> StepStatu
     return StepStatus(step.id, State.VERIFIED if gate.open else State.FAILED, since)
 
 
+def _unfinished(entries: Sequence[Entry], gate: GateRecord | None) -> bool:
+    """True when a change was cut short, and neither made again since nor followed by a verdict.
+
+    The cut short entry itself stays: its before-image is the one to go back to.
+    """
+    newest = {entry.title: entry for entry in entries}
+    judged = gate.entry if gate else 0
+    return any(e.state == "intent" and e.id > judged for e in newest.values())
+
+
 def _drifted(journal: Journal, look: Look, step: str) -> bool:
     ours = journal.left_behind()
-    for subject in {(s.kind, s.name): s for e in journal.entries(step) for s in e.subjects}.values():
+    for subject in {
+        (s.kind, s.name): s for e in journal.entries(step) for s in e.subjects
+    }.values():
         now = subject.parts(subject.capture(look))
         if any(part in ours and ours[part] != value for part, value in now.items()):
             return True

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mailwizard.changes import previews
 from mailwizard.model import Host, Look, Preview, Subject
 from mailwizard.subjects import DebconfAnswers
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mailwizard.changes import previews
+from mailwizard.keyed import keyed_lines, with_keyed_lines, words
 from mailwizard.model import Host, Look, Preview, Subject
-from mailwizard.subjects import File, Lines, keyed_lines, with_keyed_lines
+from mailwizard.subjects import File, Lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +68,22 @@ class KeyedEntries:
         return look.read(self.path).decode("utf-8", "surrogateescape") != self._text(look)
 
     def preview(self, look: Look) -> Preview:
-        return previews.diff(self.path, look.read(self.path), self._text(look).encode("utf-8", "surrogateescape"))
+        return previews.diff(self.path, look.read(self.path), self._bytes(look))
 
     def subjects(self, look: Look) -> Sequence[Subject]:
         return (Lines.of(self.path, self.separator, list(self.entries)),)
 
     def apply(self, host: Host) -> None:
-        host.write(self.path, self._text(host).encode("utf-8", "surrogateescape"))
+        host.write(self.path, self._bytes(host))
 
     def shell(self, look: Look) -> str:
         return "\n".join(
-            shlex.join(["put_entry", self.path, self.separator, key, line])
+            shlex.join(["put_entry", self.path, self.separator, key.lower(), line])
             for key, line in self.entries.items()
         )
+
+    def _bytes(self, look: Look) -> bytes:
+        return self._text(look).encode("utf-8", "surrogateescape")
 
     def _text(self, look: Look) -> str:
         text = look.read(self.path).decode("utf-8", "surrogateescape")
@@ -88,6 +92,6 @@ class KeyedEntries:
         due = {
             key: line
             for key, line in self.entries.items()
-            if now.get(key, "").split() != line.split()
+            if words(now.get(key.lower(), "")) != words(line)
         }
         return with_keyed_lines(text, self.separator, due) if due else text

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailwizard.changes import previews
+from mailwizard.keyed import rows
 from mailwizard.model import Host, Look, Preview, Subject
 from mailwizard.subjects import File, KernelHostName, Lines
 
@@ -43,7 +44,7 @@ class HostName:
         host.run(["hostname", self.short])
 
     def shell(self, look: Look) -> str:
-        put = previews.put_file(HOSTNAME, self.short, 0o644)
+        put = previews.put_file(HOSTNAME, f"{self.short}\n", 0o644)
         return f"{put}\n{shlex.join(['hostname', self.short])}"
 
 
@@ -70,7 +71,7 @@ class HostsEntry:
         return previews.diff(HOSTS, look.read(HOSTS), self._bytes(look))
 
     def subjects(self, look: Look) -> Sequence[Subject]:
-        lines = look.read(HOSTS).decode("utf-8", "replace").splitlines()
+        lines = rows(look.read(HOSTS).decode("utf-8", "replace"))
         changed = {line.split()[0] for line in lines if self._names_us(line)}
         return (Lines.of(HOSTS, " ", sorted({*changed, *self.addresses})),)
 
@@ -91,7 +92,7 @@ class HostsEntry:
         old = look.read(HOSTS).decode("utf-8", "surrogateescape")
         left = {address: f"{address} {self.fqdn} {self.short}" for address in self.addresses}
         lines: list[str] = []
-        for line in old.splitlines():
+        for line in rows(old):
             # the first line of an address gives its canonical name: ours comes first
             if ours := left.pop(next(iter(line.split()), ""), None):
                 lines.append(ours)

@@ -79,13 +79,15 @@ class PostfixParameters:
         text = _text(look, self._path(look))
         now = maincf.parse(text)
         wanted = {n: v for n, v in self.values.items() if now.get(n) != " ".join(v.split())}
-        # the same tool as the exported script, so that both leave the same bytes
-        if look.which("postconf"):
-            settings = [f"{name} = {value}" for name, value in wanted.items()]
-            with look.draft({"main.cf": text.encode(), "master.cf": b""}) as folder:
-                if look.ask(["postconf", "-c", folder, "-e", *settings]).ok:
-                    return look.read(f"{folder}/main.cf")
-        return maincf.edited(text, wanted).encode()
+        # the same tool as the exported script, so that both leave the same bytes; it adds what is
+        # new in no order at all, so that part is ours
+        present = [f"{name} = {value}" for name, value in wanted.items() if name in now]
+        added = {name: value for name, value in wanted.items() if name not in now}
+        if present and look.which("postconf"):
+            with look.draft({"main.cf": _bytes(text), "master.cf": b""}) as folder:
+                if look.ask(["postconf", "-c", folder, "-e", *present]).ok:
+                    text, wanted = _text(look, f"{folder}/main.cf"), added
+        return _bytes(maincf.edited(text, wanted) if wanted else text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +133,7 @@ class MasterCfParameters:
 
 def _text(look: Look, path: str) -> str:
     return look.read(path).decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -30,5 +30,8 @@ def shell(argv: Sequence[str]) -> str:
 
 def put_file(path: str, text: str, mode: int) -> str:
     """sh that gives a file this text, if it has another; `put_file` is in the script's head."""
-    words = " ".join(shlex.quote(line) for line in text.splitlines())
-    return f"printf '%s\\n' {words} | put_file {shlex.quote(path)} {mode:04o}"
+    if text.endswith("\n"):
+        words = [r"'%s\n'", *map(shlex.quote, text.removesuffix("\n").split("\n"))]
+    else:
+        words = ["%s", shlex.quote(text)]
+    return f"printf {' '.join(words)} | put_file {shlex.quote(path)} {mode:04o}"

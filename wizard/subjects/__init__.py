@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable
 
 from mailwizard.model import Subject
-from mailwizard.subjects.files import File, Generated, SecretFile
-from mailwizard.subjects.shared import Lines, MainCf, MasterCf, keyed_lines, with_keyed_lines
+from mailwizard.subjects.files import File, Generated, SecretFile, SecretGenerated
+from mailwizard.subjects.shared import Lines, MainCf, MasterCf
 from mailwizard.subjects.system import (
     Account,
     DebconfAnswers,
@@ -31,12 +31,11 @@ __all__ = [
     "MainCf",
     "MasterCf",
     "SecretFile",
+    "SecretGenerated",
     "Unit",
     "allow_starts",
-    "keyed_lines",
     "load",
     "path_of",
-    "with_keyed_lines",
 ]
 
 _KINDS: dict[str, Callable[[str], Subject]] = {
@@ -45,6 +44,7 @@ _KINDS: dict[str, Callable[[str], Subject]] = {
         File,
         Generated,
         SecretFile,
+        SecretGenerated,
         Account,
         Lines,
         MainCf,
@@ -59,7 +59,7 @@ _KINDS: dict[str, Callable[[str], Subject]] = {
 
 def path_of(subject: Subject) -> str:
     """The file a subject lives in; empty for one that is no file."""
-    if subject.kind in ("file", "generated", "secret-file"):
+    if subject.kind in ("file", "generated", "secret-file", "secret-generated"):
         return subject.name
     if subject.kind in ("lines", "main.cf", "master.cf"):
         return str(json.loads(subject.name)[0])

@@ -5,15 +5,20 @@ from __future__ import annotations
 import base64
 from hashlib import sha256
 
+from mailwizard.errors import HostRefused
 from mailwizard.model import FileState, Host, Image, Look
 
+MOST_LINKS = 40
 
-def file_image(look: Look, path: str) -> Image:
+
+def file_image(look: Look, path: str, hops: int = 0) -> Image:
     """The path as it stands: kind, rights, times, content; for a link also what it leads to."""
     state = look.state(path)
     if state.kind == "link":
+        if hops > MOST_LINKS:
+            raise HostRefused(f"{path} is a link that leads in a circle", hint=f"See: ls -l {path}")
         # the link and what it points to are two things; both must survive (E12)
-        return stated(state) | {"behind": file_image(look, state.target_from(path))}
+        return stated(state) | {"behind": file_image(look, state.target_from(path), hops + 1)}
     data = look.read(path) if state.kind == "file" else b""
     return stated(state) | {"data": base64.b64encode(data).decode()}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mailwizard import maincf
+from mailwizard.keyed import keyed_lines, with_keyed_lines
 from mailwizard.model import Host, Image, Look
 from mailwizard.subjects.images import content, file_image, put_back_exactly
 
@@ -24,7 +25,7 @@ class Lines:
 
     @classmethod
     def of(cls, path: str, separator: str, keys: Sequence[str]) -> Lines:
-        return cls(json.dumps([path, separator, sorted(keys)]))
+        return cls(json.dumps([path, separator, sorted({key.lower() for key in keys})]))
 
     def capture(self, look: Look) -> Image:
         path, _, _ = json.loads(self.name)
@@ -41,44 +42,9 @@ class Lines:
         if put_back_exactly(host, path, now, before, after):
             return
         # others wrote here since: take back our keys, leave theirs
-        old = keyed_lines(content(before).decode("utf-8", "replace"), separator)
-        text = content(now).decode("utf-8", "replace")
-        host.write(path, with_keyed_lines(text, separator, {k: old.get(k) for k in keys}).encode())
-
-
-def _line_key(line: str, separator: str) -> str | None:
-    if not line.strip() or line[0] in "# \t":
-        return None
-    head = line.split(separator, 1) if separator.strip() else line.split(None, 1)
-    return head[0].strip().lower() if len(head) == 2 else None
-
-
-def keyed_lines(text: str, separator: str) -> dict[str, str]:
-    """Each key's line as it stands; the first one counts where a key stands twice."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        key = _line_key(line, separator)
-        if key is not None:
-            found.setdefault(key, line)
-    return found
-
-
-def with_keyed_lines(text: str, separator: str, wanted: Mapping[str, str | None]) -> str:
-    """The text with each wanted line in its key's place (None: no such line), others untouched."""
-    left = dict(wanted)
-    out: list[str] = []
-    skipping = False
-    for line in text.splitlines():
-        key = _line_key(line, separator)
-        if key is None and skipping and line[:1] in (" ", "\t") and line.strip():
-            continue
-        skipping = key in wanted
-        if key is None or key not in wanted:
-            out.append(line)
-        elif (replacement := left.pop(key, None)) is not None:
-            out.append(replacement)
-    out += [line for line in left.values() if line is not None]
-    return "\n".join(out) + "\n" if out else ""
+        old = keyed_lines(_text(before), separator)
+        wanted = {key: old.get(key) for key in keys}
+        host.write(path, _bytes(with_keyed_lines(_text(now), separator, wanted)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +71,9 @@ class MainCf:
         now = self.capture(host)
         if put_back_exactly(host, path, now, before, after):
             return
-        old = maincf.parse(content(before).decode("utf-8", "replace"))
-        text = content(now).decode("utf-8", "replace")
-        edited = maincf.edited(text, {name: old.get(name) for name in names})
-        host.write(path, edited.encode(), mtime_ns=maincf.backdated())
+        old = maincf.parse(_text(before))
+        edited = maincf.edited(_text(now), {name: old.get(name) for name in names})
+        host.write(path, _bytes(edited), mtime_ns=maincf.backdated())
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +101,12 @@ class MasterCf:
             return
         wanted = {name: before["values"].get(name) for name in names}
         host.write(path, maincf.edited_master(host, host.read(path), wanted))
+
+
+def _text(image: Image) -> str:
+    """The content as text that _bytes gives back byte by byte, whatever its encoding."""
+    return content(image).decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -28,14 +27,13 @@ from mailwizard.tui.desk import BEAT, Desk, Said, Stream
 from mailwizard.tui.dialogs import AskQuit, Notice
 from mailwizard.tui.frame import Frame
 from mailwizard.tui.packages import Packages
+from mailwizard.tui.signals import Exits
 from mailwizard.tui.small import TooSmall
 from mailwizard.tui.textpane import Lines, LogScreen
 from mailwizard.tui.widgets import HasCursor
 
-PATIENCE = 10.0
+PATIENCE = 5.0
 """Seconds that a command in hand gets to end after the screen is gone."""
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class WizardApp(App[None]):
@@ -74,6 +72,7 @@ class WizardApp(App[None]):
         self.packages = Packages(engine, self, clock)
         self.states: dict[str, State] = {step.id: State.PENDING for step in engine.steps}
         self.stream: Stream | None = None
+        self.exits = Exits(self.stop, self.close)
         self.crash_said = ""
         self._since = 0.0
         self._said = ""
@@ -85,7 +84,7 @@ class WizardApp(App[None]):
         return self.stream is not None
 
     async def on_mount(self) -> None:
-        self._handle_signals()
+        self.exits.loop = asyncio.get_running_loop()
         self.set_interval(1.0, self._tick)
         self.set_interval(BEAT, self._beat)
         from mailwizard.tui.welcome import WelcomeScreen
@@ -318,15 +317,9 @@ class WizardApp(App[None]):
         if not small and (size.width < 80 or size.height < 24):
             self.say(f"This terminal is {size.width}x{size.height}; all of it fits from 80x24 on.")
 
-    def _handle_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            # Only the main thread may; a test's loop may run elsewhere.
-            with suppress(ValueError, RuntimeError, NotImplementedError):
-                loop.add_signal_handler(number, self._stop_by, number)
-
-    def _stop_by(self, number: int) -> None:
-        self.exit(return_code=128 + number)
+    def stop(self, code: int) -> None:
+        """End because somebody outside said so."""
+        self.exit(return_code=code)
 
     def _handle_exception(self, error: Exception) -> None:
         error = getattr(error, "error", error)  # what failed inside a worker
@@ -369,9 +362,17 @@ def run(engine: EngineFace, *, host: str = "") -> int:
     """Run until left, stopped or broken; the terminal is as it was before, whichever it is."""
     app = WizardApp(engine, host=host or os.uname().nodename)
     try:
-        app.run()
+        with app.exits.installed():
+            app.run()
     finally:
+        if app.busy:
+            _tell("Stopping at the next safe point ...")
         app.close()
     if app.crash_said:
-        print(app.crash_said, file=sys.stderr)
+        _tell(app.crash_said)
     return app.return_code or 0
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):  # the terminal may be gone
+        print(text, file=sys.stderr, flush=True)

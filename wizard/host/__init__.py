@@ -6,88 +6,30 @@ Commands are argv, never a shell line. Files are replaced whole, durably, and ke
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import shutil
-import signal
 import stat
 import tempfile
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import sh
-
 from mailwizard.answers import read_secret
-from mailwizard.errors import CommandFailed, HostRefused
+from mailwizard.errors import CommandFailed
+from mailwizard.host.places import settled
+from mailwizard.host.process import QUIET, SEARCH, TransientUnit, shell
+from mailwizard.host.process import start as _start
+from mailwizard.host.process import start_watched as _start_watched
 from mailwizard.model import Completed, FileState, Platform, SecretRef
 from mailwizard.sanitise import lines
 
-# argv may be logged by sh at INFO; nothing of ours belongs into a caller's log
-logging.getLogger("sh").setLevel(logging.WARNING)
-
-QUIET = {
-    "LC_ALL": "C.UTF-8",
-    "PAGER": "cat",
-    "SYSTEMD_PAGER": "",
-    "SYSTEMD_COLORS": "0",
-    "DEBIAN_FRONTEND": "noninteractive",
-}
-SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TAIL = 25
 DRAFT_AGE = 10
-TIMED_OUT, NOT_FOUND = 124, 127
-
-
-def _start(
-    argv: Sequence[str], stdin: str, timeout: float | None, env: Mapping[str, str] | None
-) -> Completed:
-    """The one place where a process begins."""
-    program = shutil.which(argv[0], path=SEARCH)
-    if program is None:
-        return Completed(tuple(argv), NOT_FOUND, "", f"{argv[0]}: not installed")
-    expired = threading.Event()
-    running = sh.Command(program)(
-        *argv[1:],
-        _in=stdin,
-        _tty_out=False,
-        # without a controlling terminal a child cannot write over the screen
-        _new_session=True,
-        _bg=True,
-        _bg_exc=False,
-        _return_cmd=True,
-        _decode_errors="replace",
-        _ok_code=range(256),
-        _env={**os.environ, **QUIET, "PATH": SEARCH, **(env or {})},
-    )
-    # sh's own _timeout polls, and makes every command last a tenth of a second
-    alarm = threading.Timer(timeout or 0, _end, (running, expired))
-    if timeout is not None:
-        alarm.start()
-    with contextlib.suppress(sh.ErrorReturnCode):
-        running.wait()
-    alarm.cancel()
-    if expired.is_set():
-        return Completed(tuple(argv), TIMED_OUT, "", f"no answer within {timeout:.0f} s")
-    code = int(running.exit_code)
-    return Completed(tuple(argv), code, _text(running.stdout), _text(running.stderr))
-
-
-def _end(running: sh.RunningCommand, expired: threading.Event) -> None:
-    expired.set()
-    with contextlib.suppress(ProcessLookupError):
-        running.signal_group(signal.SIGTERM)
 
 
 def _replace(temporary: str, path: str) -> None:
     """The one place where a finished file takes its place; both are durable afterwards."""
     os.replace(temporary, path)
     _sync_folder(os.path.dirname(path))
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
 
 
 def _sync_folder(path: str) -> None:
@@ -104,38 +46,30 @@ def temporary_name(path: str) -> str:
     return os.path.join(folder, f".{name}.mailwizard-new")
 
 
-def _refuse_untrusted(folder: str) -> None:
-    """A folder that others may change could be swapped under us (R20)."""
-    path = Path(folder)
-    for place in (path, *path.parents):
-        about = place.stat()
-        loose = about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-        if about.st_uid not in (0, os.geteuid()) or (loose and not about.st_mode & stat.S_ISVTX):
-            raise HostRefused(
-                f"{place} can be changed by others than its owner root",
-                hint=f"Files of a mail server are not written there. See: ls -ld {place}",
-            )
-
-
 def _write(path: str, data: bytes, mode: int, uid: int, gid: int, mtime_ns: int | None,
            xattrs: Sequence[tuple[str, bytes]]) -> None:  # fmt: skip
-    _refuse_untrusted(os.path.dirname(path))
     temporary = temporary_name(path)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     # born private: a secret is never readable between creation and chmod (R21)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fchown(handle, uid, gid)
-        os.fchmod(handle, mode)
-        for name, value in xattrs:
-            os.setxattr(handle, name, value)
-        if mtime_ns is not None:
-            os.utime(handle, ns=(mtime_ns, mtime_ns))
-        os.fsync(handle)
-    _replace(temporary, path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchown(handle, uid, gid)
+            os.fchmod(handle, mode)
+            for name, value in xattrs:
+                os.setxattr(handle, name, value)
+            if mtime_ns is not None:
+                os.utime(handle, ns=(mtime_ns, mtime_ns))
+            os.fsync(handle)
+        _replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        # the reader knows the file, not our name for its unfinished copy
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 class LocalLook:
@@ -264,7 +198,7 @@ class LocalHost(LocalLook):
         mtime_ns: int | None = None,
     ) -> None:
         # a link keeps pointing where it did: what it points to is replaced (E12)
-        place = os.path.realpath(path)
+        place = settled(path)
         was = self.state(place)
         uid, gid = owner or (0 if os.geteuid() == 0 else os.geteuid(), os.getegid())
         if was.kind == "file":
@@ -272,12 +206,16 @@ class LocalHost(LocalLook):
         _write(place, data, mode, uid, gid, mtime_ns, was.xattrs)
 
     def restore(self, path: str, state: FileState, data: bytes) -> None:
+        folder, name = os.path.split(path)
+        path = os.path.join(settled(folder), name)
         self.sweep(path)
         if state.kind == "absent":
             self.remove(path)
         elif state.kind == "link":
             temporary = temporary_name(path)
             os.symlink(state.target, temporary)
+            os.lchown(temporary, state.uid, state.gid)
+            os.utime(temporary, ns=(state.mtime_ns, state.mtime_ns), follow_symlinks=False)
             _replace(temporary, path)
         elif state.kind == "dir":
             self.make_dir(path, state.mode, (state.uid, state.gid))
@@ -292,8 +230,9 @@ class LocalHost(LocalLook):
 
     def sweep(self, path: str) -> None:
         """Remove what a killed write of this path left beside it."""
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            os.unlink(temporary_name(os.path.realpath(path)))
+        for place in {path, os.path.realpath(path)}:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.unlink(temporary_name(place))
 
     def make_dir(self, path: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> None:
         if os.path.isdir(path):
@@ -317,56 +256,4 @@ class LocalHost(LocalLook):
 
     def shell(self) -> None:
         """The administrator's shell on this terminal, until it ends."""
-        program = os.environ.get("SHELL", "/bin/sh")
-        sh.Command(program)("-i", _fg=True, _ok_code=range(256))
-
-
-def _start_watched(argv: Sequence[str]) -> sh.RunningCommand:
-    """systemd-run in the background: it only watches, the unit lives without it."""
-    return sh.Command(shutil.which(argv[0], path=SEARCH) or argv[0])(
-        *argv[1:],
-        _bg=True,
-        _bg_exc=False,
-        _in="",
-        _tty_out=False,
-        _new_session=True,
-        _ok_code=range(256),
-        _return_cmd=True,
-    )
-
-
-class TransientUnit:
-    """A command in a systemd unit of its own; whoever watches may die (model.Detached)."""
-
-    def __init__(self, unit: str, log: str, process: sh.RunningCommand | None) -> None:
-        self.unit = unit
-        self.log = log
-        self.code: int | None = None
-        self._process = process
-        self._offset = os.path.getsize(log) if process is not None else 0
-
-    def lines(self) -> Iterator[str]:
-        while True:
-            running = self._running()
-            yield from self._fresh()
-            if not running:
-                return
-            time.sleep(0.1)
-
-    def _running(self) -> bool:
-        if self._process is None:
-            state = _start(["systemctl", "is-active", self.unit], "", 10, None).out.strip()
-            return state in ("active", "activating", "deactivating")
-        if self._process.is_alive():
-            return True
-        self._process.wait()
-        self.code = int(self._process.exit_code)
-        return False
-
-    def _fresh(self) -> Iterator[str]:
-        with open(self.log, "rb") as file:
-            file.seek(self._offset)
-            data = file.read()
-        complete = data[: data.rfind(b"\n") + 1]
-        self._offset += len(complete)
-        yield from lines(complete)
+        shell()
