@@ -7,9 +7,11 @@ from mailwizard.changes.files import FileContent, KeyedEntries
 from mailwizard.changes.hostname import HostName, HostsEntry
 from mailwizard.changes.maps import LookupMap
 from mailwizard.changes.postfix import MasterCfParameters, PostfixParameters
+from mailwizard.changes.secrets import Credential, SecretTable
 from mailwizard.changes.service import Service
 
 __all__ = [
+    "Credential",
     "DebconfSettings",
     "FileContent",
     "HostName",
@@ -20,6 +22,7 @@ __all__ = [
     "PostfixParameters",
     "PrivateAuthority",
     "PrivateCertificate",
+    "SecretTable",
     "Service",
     "UserAccount",
 ]

@@ -6,6 +6,7 @@ from mailwizard.fields.compound import Listing, OneOrMore, Record, SecretField, 
 from mailwizard.fields.mail import AliasName, AliasTarget, EmailAddress, LocalPart, Login
 from mailwizard.fields.names import Address, Domain, HostName, Network, in_unicode
 from mailwizard.fields.plain import Bool, Choice, Integer, Path, Size, Text
+from mailwizard.fields.relays import NextHop, RelayAccount, RelayUser, SenderPattern
 from mailwizard.fields.text import Field, nearest, quoted
 
 __all__ = [
@@ -23,10 +24,14 @@ __all__ = [
     "LocalPart",
     "Login",
     "Network",
+    "NextHop",
     "OneOrMore",
     "Path",
     "Record",
+    "RelayAccount",
+    "RelayUser",
     "SecretField",
+    "SenderPattern",
     "Size",
     "Table",
     "Text",

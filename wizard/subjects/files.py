@@ -87,3 +87,15 @@ class SecretFile:
             raise HandEdited(f"{self.name} was changed by hand since", hint="It was left as it is.")
         host.restore(self.name, state_of(before), host.kept(before["sha256"]))
 
+
+@dataclass(frozen=True, slots=True)
+class SecretGenerated(SecretFile):
+    """A file that a tool makes from a secret one: kept apart like it, restored, never drifted."""
+
+    kind: ClassVar[str] = "secret-generated"
+
+    def parts(self, image: Image) -> Mapping[str, str]:
+        return {}
+
+    def restore(self, host: Host, before: Image, after: Image | None) -> None:
+        host.restore(self.name, state_of(before), host.kept(before["sha256"]))
