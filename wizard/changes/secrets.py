@@ -15,9 +15,7 @@ from mailwizard.subjects import SecretFile, SecretGenerated
 
 DOTS = "••••••••"
 # the exported script writes the same line (templates/export/replay.sh.j2)
-HEADER = (
-    "# Written by mailwizard: passwords, for root alone; the compiled table beside it has them too."
-)
+HEADER = "# Written by mailwizard. Passwords, as in the compiled table beside it: for root alone."
 
 
 @dataclass(frozen=True, slots=True)
