@@ -129,8 +129,10 @@ def probe(context: Context) -> Iterator[Probe]:
     addresses = tuple(a for a in map(context.of("hostname").get, ("address", "address6")) if a)
     yield probes.PostfixReadBack(parameters(context))
     yield probes.WrapperModeScoped()
+    for hop, policy in policies(context).items():
+        login = policy.startswith("secure")
+        yield probes.RelayTlsEnforced(hop, login=login, wrapped=transport(hop) == WRAPPED)
     for hop, sender, key in accounts(context):
-        yield probes.RelayTlsEnforced(hop, login=bool(key), wrapped=transport(hop) == WRAPPED)
         yield probes.RelayTakesUs(
             hop,
             wrapped=transport(hop) == WRAPPED,

@@ -39,7 +39,7 @@ def postmap(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
     """Compile a table: the file it makes is as new as its source."""
     kind, _, source = argv[-1].partition(":")
     made = look.files[source]
-    look.files[source + SUFFIXES[kind]] = type(made)(b"compiled", mtime_ns=made.mtime_ns)
+    look.files[source + SUFFIXES[kind]] = type(made)(b"compiled", made.mode, mtime_ns=made.mtime_ns)
     return Completed(tuple(argv), 0)
 
 
@@ -71,9 +71,17 @@ def _set_main(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:
     return ""
 
 
-def _services(look: RecordedLook, folder: str, names: Sequence[str]) -> str:
+def _services(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:
+    for setting in settings:
+        _set_service(look, f"{folder}/master.cf", *setting.split("=", 1))
     lines = look.read(f"{folder}/master.cf").decode().splitlines()
     return "".join(f"{line}\n" for line in lines if line[:1] not in {" ", "#", ""})
+
+
+def _set_service(look: RecordedLook, path: str, name: str, line: str) -> None:
+    old = look.read(path).decode().splitlines()
+    kept = [each for each in old if each.split()[:2] != name.split("/")]
+    look.files[path] = type(look.files[path])(("\n".join([*kept, line]) + "\n").encode())
 
 
 def _master(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:
