@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 from mailwizard import probes
 from mailwizard.changes import (
+    AcmeCertificate,
     FileContent,
     PostfixParameters,
     PrivateAuthority,
     PrivateCertificate,
     Service,
+    acme,
 )
-from mailwizard.fields import Choice, HostName, Listing, Path
+from mailwizard.fields import Choice, EmailAddress, HostName, Listing, Path, Url
 from mailwizard.model import Change, Context, Probe, Question, Step
 from mailwizard.platform import facts
 from mailwizard.render import render
@@ -20,12 +22,17 @@ from mailwizard.render import render
 # only suites with forward secrecy and an AEAD are left (Mozilla intermediate)
 WEAK = "aNULL, kRSA, kDHE, SHA1, SHA256, SHA384, ARIA, CAMELLIA, AESCCM"
 MODERN = ">=TLSv1.2"
+HOOK = "/etc/letsencrypt/renewal-hooks/deploy/mailwizard"
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+REHEARSAL = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 
 def material(context: Context) -> tuple[str, str]:
     """Where chain and key are: our own files, or the administrator's."""
     if context["source"] == "files":
         return context["chain"], context["key"]
+    if context["source"] == "acme":
+        return f"{acme.LIVE}/fullchain.pem", f"{acme.LIVE}/privkey.pem"
     folder = context.platform.path("tls")
     return f"{folder}/fullchain.pem", f"{folder}/mail.key"
 
@@ -60,6 +67,15 @@ def plan(context: Context) -> Iterator[Change]:
         folder = context.platform.path("tls")
         yield PrivateAuthority(folder, context.of("postfix")["domains"][0])
         yield PrivateCertificate(folder, names)
+    if context["source"] == "acme":
+        yield FileContent(HOOK, render("certbot/deploy-hook.sh.j2"), mode=0o755)
+        yield AcmeCertificate(
+            names,
+            context["directory"],
+            context["email"] or "",
+            context["staging"] or "",
+            context["webroot"] or "",
+        )
     yield PostfixParameters(parameters(context))
     version, folder = context.platform.dovecot, context.platform.path("dovecot.conf.d")
     text = render(f"dovecot/{version}-tls.conf.j2", chain=chain, key=key)
@@ -128,15 +144,16 @@ STEP = Step(
     explain=(
         "Mail programs and other servers talk to this host encrypted, and check its certificate. "
         "A private authority costs nothing and needs nobody, but each mail program has to import "
-        "it once. Certificates of your own can be given as files."
+        "it once. An ACME authority such as Let's Encrypt is trusted everywhere; it must reach this "
+        "host on port 80 by each of the names. Certificates of your own can be given as files."
     ),
     questions=(
         Question(
             name="source",
             label="Certificate from",
-            kind=Choice(("private-ca", "files")),
+            kind=Choice(("private-ca", "acme", "files")),
             default=lambda _context: "private-ca",
-            help="private-ca: made here. files: a chain and a key that you have.",
+            help="private-ca: made here. acme: Let's Encrypt or another. files: what you have.",
         ),
         Question(
             name="names",
@@ -144,6 +161,37 @@ STEP = Step(
             kind=Listing(HostName(), least=1),
             default=default_names,
             help="Every name that mail programs are told to connect to.",
+        ),
+        Question(
+            name="directory",
+            label="ACME directory",
+            kind=Url(),
+            default=lambda _context: LETS_ENCRYPT,
+            help="The authority's address; Let's Encrypt unless you have another one.",
+        ),
+        Question(
+            name="staging",
+            label="ACME directory to rehearse with",
+            kind=Url(),
+            default=lambda context: REHEARSAL if context["directory"] == LETS_ENCRYPT else None,
+            help="The same is tried there first: mistakes do not use up the real one's limits.",
+            optional=True,
+        ),
+        Question(
+            name="email",
+            label="Address for the authority",
+            kind=EmailAddress(),
+            default=lambda context: f"postmaster@{context.of('postfix')['domains'][0]}",
+            help="Where the authority writes when something is wrong with the certificate.",
+            optional=True,
+        ),
+        Question(
+            name="webroot",
+            label="Folder of the web server on port 80",
+            kind=Path(),
+            default=lambda _context: None,
+            help="Leave it empty where nothing else uses port 80.",
+            optional=True,
         ),
         Question(
             name="chain",
@@ -164,7 +212,10 @@ STEP = Step(
     ),
     plan=plan,
     probes=probe,
-    packages=lambda _context: ("certificates",),
+    packages=lambda context: (
+        "certificates",
+        *(("acme",) if context["source"] == "acme" else ()),
+    ),
     needs=("postfix", "dovecot"),
     review=review,
 )

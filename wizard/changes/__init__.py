@@ -1,5 +1,6 @@
 """The kinds of change; each is a value that looks, previews, acts, and says itself in sh."""
 
+from mailwizard.changes.acme import AcmeCertificate
 from mailwizard.changes.accounts import UserAccount
 from mailwizard.changes.certificates import PrivateAuthority, PrivateCertificate
 from mailwizard.changes.debconf import DebconfSettings
@@ -11,6 +12,7 @@ from mailwizard.changes.secrets import Credential, SecretTable
 from mailwizard.changes.service import Service
 
 __all__ = [
+    "AcmeCertificate",
     "Credential",
     "DebconfSettings",
     "FileContent",

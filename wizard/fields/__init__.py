@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailwizard.fields.compound import Listing, OneOrMore, Record, SecretField, Table
 from mailwizard.fields.mail import AliasName, AliasTarget, EmailAddress, LocalPart, Login
 from mailwizard.fields.names import Address, Domain, HostName, Network, in_unicode
-from mailwizard.fields.plain import Bool, Choice, Integer, Path, Size, Text
+from mailwizard.fields.plain import Bool, Choice, Integer, Path, Size, Text, Url
 from mailwizard.fields.relays import NextHop, RelayAccount, RelayUser, SenderPattern
 from mailwizard.fields.text import Field, nearest, quoted
 
@@ -35,6 +35,7 @@ __all__ = [
     "Size",
     "Table",
     "Text",
+    "Url",
     "in_unicode",
     "nearest",
     "quoted",

@@ -6,6 +6,7 @@ import posixpath
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from mailwizard.fields.text import Field, inert, kind_of, nearest, quoted, visible
 
@@ -179,3 +180,26 @@ class Path(Field):
         if normal == "/":
             raise ValueError(f"'/' is the root folder; {self.hint} is needed")
         return normal
+
+
+@dataclass(frozen=True, slots=True)
+class Url(Field):
+    """An https address that a program is given to fetch."""
+
+    @property
+    def hint(self) -> str:
+        return "an address such as https://acme.example.org/directory"
+
+    @property
+    def example(self) -> str:
+        return "https://acme.example.org/directory"
+
+    def check(self, value: Any) -> str:
+        text = inert(value, 512)
+        parts = urlsplit(text)
+        if parts.scheme != "https":
+            raise ValueError(f"{quoted(text)} does not begin with https://; {self.hint} is needed")
+        host = parts.hostname or ""
+        if parts.username or "@" in parts.netloc or not re.fullmatch(r"[A-Za-z0-9.:-]+", host):
+            raise ValueError(f"{quoted(text)} names no server; {self.hint} is needed")
+        return text

@@ -13,6 +13,7 @@ from mailwizard.subjects.files import File, Generated, SecretFile, SecretGenerat
 from mailwizard.subjects.shared import Lines, MainCf, MasterCf
 from mailwizard.subjects.system import (
     Account,
+    AcmeLineage,
     DebconfAnswers,
     InstalledPackages,
     KernelHostName,
@@ -22,6 +23,7 @@ from mailwizard.subjects.system import (
 
 __all__ = [
     "Account",
+    "AcmeLineage",
     "DebconfAnswers",
     "File",
     "Generated",
@@ -46,6 +48,7 @@ _KINDS: dict[str, Callable[[str], Subject]] = {
         SecretFile,
         SecretGenerated,
         Account,
+        AcmeLineage,
         Lines,
         MainCf,
         MasterCf,

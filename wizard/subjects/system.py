@@ -142,3 +142,20 @@ class Account:
         if not before["present"] and self.capture(host)["present"]:
             host.run(["userdel", "--", self.name])
 
+
+@dataclass(frozen=True, slots=True)
+class AcmeLineage:
+    """A certificate that certbot looks after; undo lets certbot forget one that was not there."""
+
+    kind: ClassVar[str] = "acme"
+    name: str
+
+    def capture(self, look: Look) -> Image:
+        return {"present": look.state(f"/etc/letsencrypt/renewal/{self.name}.conf").kind == "file"}
+
+    def parts(self, image: Image) -> Mapping[str, str]:
+        return {f"certificate {self.name}": "present" if image["present"] else ""}
+
+    def restore(self, host: Host, before: Image, after: Image | None) -> None:
+        if not before["present"] and self.capture(host)["present"]:
+            host.run(["certbot", "delete", "--non-interactive", "--cert-name", self.name])
