@@ -54,19 +54,25 @@ Advisory          | (its own)   | probe: another one, whose fails this step cann
 SenderRewritten   | SENDER:*    | login, address, reader [folder] [wait]
 outward
 Port25Open        | OUT-01      | [exchangers: names of MXs] [port=25] [nameservers] [dns_port]
+OutgoingIdentity  | OUT-02      | fqdn, addresses: the public ones
+RelayTakesUs      | OUT-03      | hop "[name]:port" [wrapped: TLS at once] [key: of the password that
+                  |             | Postfix finds] [helo] [sender: tried with MAIL FROM] [authority]
+RelayTlsEnforced  | OUT-04:hop  | hop [login=True] [wrapped=False]
+QueueFlows        | OUT-05      | [longest=3600.0 seconds]
+BounceReturns     | OUT-06      | login, domain [recipient=somebody who is not there] [folder] [wait]
 reading mail, all with [server=""] [port=…] keyword only. accounts: tuple of (login, SecretRef);
 without a password that is known here the verdict is unknown. [name=""] [trust=""]: the server must
 prove that name, by the CA file `trust` or by the system's store; without a name its certificate
 must be the very one that the daemon is configured with (so: right before any certificate is bought)
 ImapGreeting      | IMAP-01     | [port=993]
-NoPlaintextImap   | IMAP-02 !   | [port=143]
+NoPlaintextImap   | IMAP-02     | [port=143]
 ClearLoginRefused | IMAP-03     | [port=143]
-ImapLogin         | IMAP-04     | accounts, domain [name] [trust] [port=993]: bare and full, good and bad
+ImapLogin         | IMAP-04     | accounts, domain [name] [trust]: bare and full, good and bad
 ImapNoInjection   | IMAP-05     | [port=143]
-ImapRoundTrip     | IMAP-06     | accounts [name] [trust] [port=993]
-SpecialFolders    | IMAP-07     | accounts [uses=Drafts, Junk, Sent, Trash] [name] [trust] [port=993]
+ImapRoundTrip     | IMAP-06     | accounts [name] [trust] [folder="Maildir"]
+SpecialFolders    | IMAP-07     | accounts [uses=those four of RFC 6154] [name] [trust]
 PopClosed         | IMAP-08     | [wanted=False] (then 110 must need STLS, 995 must speak TLS)
-MailboxesApart    | IMAP-09     | accounts [name] [trust] [port=993]; one account: another login's
+MailboxesApart    | IMAP-09     | accounts [name] [trust] [other="root"]: where one account is given
 SieveNotInClear   | IMAP-10     | [port=4190]
 DovecotSyntax     | IMAP-11     | version ("2.3" or "2.4")
 AuthSocket        | IMAP-12     | path [owner="postfix"]
@@ -88,7 +94,7 @@ ServedIsOnDisk    | TLS-12      | port, protocol, name, chain
 AnySni            | TLS-14      | port, protocol, name
 TlsExtras         | TLS-15      | port, protocol
 OffersStartTls    | SMTP-03     | (port 25, as all SMTP ones)
-NoAuthOnPort25    | SMTP-04 !   |
+NoAuthOnPort25    | SMTP-04     |
 NoSmtpInjection   | SMTP-19     |
 submission, all with [server=""] and [ports=(465, 587)] keyword only: those that are chosen
 SubmissionPorts   | SUB-01      | ports (positional)
@@ -98,8 +104,8 @@ SubmissionLogin   | SUB-04      | accounts, domain [name] [trust]: bare and full
 SameAnswerForUnknownUser | SUB-05 | name="" [trust]
 Mechanisms        | SUB-06      | name="" [trust]
 NoRelayWithoutLogin | SUB-07 !  | name="" [trust]: by the stranger and from inside mynetworks
-OnlyOwnSender     | SUB-08      | accounts, domain [name] [trust] [other="root"]: whose address is tried
-AliasAsSender     | SUB-09      | accounts, domain [name] [trust] [addresses=()]: (login, address) pairs
+OnlyOwnSender     | SUB-08      | accounts, domain [name] [trust] [other="root"]
+AliasAsSender     | SUB-09      | accounts, domain [name] [trust] [addresses=()]: login, address
 AnyHelo           | SUB-10      | accounts, domain [name] [trust]
 HeadersAdded      | SUB-11      | accounts, domain [name] [trust] [folder] [wait]
 ClientHidden      | SUB-14      | accounts, domain [name] [trust] [folder] [wait]
@@ -109,51 +115,26 @@ ClientHidden      | SUB-14      | accounts, domain [name] [trust] [folder] [wait
 
 from mailwizard.probes.advisory import Advisory
 from mailwizard.probes.aliases import AliasGraph
-from mailwizard.probes.coming import (
-    AliasAsSender,
-    AnyHelo,
-    AnySni,
-    AuthSocket,
-    AuthTest,
+from mailwizard.probes.certificate import (
     CertificateDates,
     CertificateFiles,
     CertificateKey,
     CertificateKind,
     CertificateNames,
     CertificateSigned,
-    ClearLoginRefused,
-    ClientHidden,
-    DovecotSyntax,
-    HeadersAdded,
-    ImapGreeting,
-    ImapLogin,
-    ImapNoInjection,
-    ImapRoundTrip,
-    MailboxesApart,
-    Mechanisms,
-    NoAuthInClear,
-    NoAuthOnPort25,
-    NoPlaintextImap,
-    NoRelayWithoutLogin,
-    NoSmtpInjection,
-    OffersStartTls,
-    OnlyOwnSender,
-    PopClosed,
-    SameAnswerForUnknownUser,
-    ServedChain,
-    ServedIsOnDisk,
-    SieveNotInClear,
-    SpecialFolders,
-    StartTlsFirst,
-    SubmissionLogin,
-    SubmissionPorts,
-    TlsExtras,
-    TlsSuites,
-    TlsVersions,
-    WrapperModeScoped,
 )
 from mailwizard.probes.delivery import AcceptsRoleMail, DeliversMail, DeliversTo
 from mailwizard.probes.dns import NameResolves, ReverseExists, ReverseMatches
+from mailwizard.probes.dovecot import AuthSocket, AuthTest, DovecotSyntax
+from mailwizard.probes.imap import (
+    ClearLoginRefused,
+    ImapGreeting,
+    ImapNoInjection,
+    NoPlaintextImap,
+    PopClosed,
+    SieveNotInClear,
+)
+from mailwizard.probes.imap_login import ImapLogin, ImapRoundTrip, MailboxesApart, SpecialFolders
 from mailwizard.probes.listening import Listeners, PortsFree, UnitRuns
 from mailwizard.probes.machine import (
     BehindNat,
@@ -165,6 +146,7 @@ from mailwizard.probes.machine import (
     NameIsHere,
 )
 from mailwizard.probes.outbound import Port25Open
+from mailwizard.probes.outward import BounceReturns, OutgoingIdentity, QueueFlows
 from mailwizard.probes.postfix_config import (
     CompatibleLevel,
     MapsUsable,
@@ -174,7 +156,9 @@ from mailwizard.probes.postfix_config import (
 )
 from mailwizard.probes.postfix_static import RelayRestrictions, SmugglingSettings, TrustedNetworks
 from mailwizard.probes.relay import RefusesRelay
+from mailwizard.probes.relayhost import RelayTakesUs, RelayTlsEnforced
 from mailwizard.probes.sender import SenderRewritten
+from mailwizard.probes.served import AnySni, ServedChain, ServedIsOnDisk
 from mailwizard.probes.smtp import (
     EarlyTalker,
     MessageSize,
@@ -188,6 +172,29 @@ from mailwizard.probes.smtp import (
     VrfySilent,
 )
 from mailwizard.probes.smuggling import RefusesSmuggling
+from mailwizard.probes.starttls import (
+    NoAuthOnPort25,
+    NoSmtpInjection,
+    OffersStartTls,
+    WrapperModeScoped,
+)
+from mailwizard.probes.submission import (
+    Mechanisms,
+    NoAuthInClear,
+    NoRelayWithoutLogin,
+    SameAnswerForUnknownUser,
+    StartTlsFirst,
+    SubmissionLogin,
+    SubmissionPorts,
+)
+from mailwizard.probes.submitted import (
+    AliasAsSender,
+    AnyHelo,
+    ClientHidden,
+    HeadersAdded,
+    OnlyOwnSender,
+)
+from mailwizard.probes.tls import TlsExtras, TlsSuites, TlsVersions
 
 __all__ = [
     "AcceptsRoleMail",
@@ -199,6 +206,7 @@ __all__ = [
     "AuthSocket",
     "AuthTest",
     "BehindNat",
+    "BounceReturns",
     "CertificateDates",
     "CertificateFiles",
     "CertificateKey",
@@ -239,14 +247,18 @@ __all__ = [
     "NullSender",
     "OffersStartTls",
     "OnlyOwnSender",
+    "OutgoingIdentity",
     "PopClosed",
     "Port25Open",
     "PortsFree",
     "PostfixParses",
     "PostfixReadBack",
+    "QueueFlows",
     "RefusesRelay",
     "RefusesSmuggling",
     "RelayRestrictions",
+    "RelayTakesUs",
+    "RelayTlsEnforced",
     "RequiresHelo",
     "ReverseExists",
     "ReverseMatches",
