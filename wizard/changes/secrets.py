@@ -103,9 +103,11 @@ class SecretTable:
         there = look.read(self.path).decode("utf-8", "replace")
         if isinstance(look, Reveals):
             try:
-                return there == self._with(_password(look, entry) for entry in self.entries)
+                passwords = [look.secret(entry.password) for entry in self.entries]
             except BadUsage:
                 pass  # an environment variable of another day: what is there stays
+            else:
+                return there == self._with(iter(passwords))
         return list(_masked(there)) == list(_masked(self._with(DOTS for _ in self.entries)))
 
 

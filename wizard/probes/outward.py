@@ -182,7 +182,11 @@ class BounceReturns:
         nobody = self.recipient or f"nobody-{secrets.token_hex(6)}@{self.domain}"
         transcript = Transcript()
         transcript.note(self.by_hand)
-        fix = "The administrator: `journalctl -t postfix/bounce -n 20` says what became of it."
+        fix = (
+            "The administrator: the address that mail of this login is sent under must lead back "
+            "to it (aliases.senders, aliases.aliases); `journalctl -t postfix/local -n 20` says "
+            "more."
+        )
         expected = f"a report in {self.folder} of {self.login}, from <>"
         try:
             argv = ["runuser", "-u", self.login, "--", "sendmail", "-i", "--", nobody]
