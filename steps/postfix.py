@@ -66,7 +66,6 @@ def restrictions() -> dict[str, str]:
         "disable_vrfy_command": "yes",
         "smtpd_discard_ehlo_keywords": "etrn, silent-discard",
         "smtpd_relay_restrictions": RELAY,
-        "smtpd_recipient_restrictions": f"{RELAY}, reject_unlisted_recipient",
         "smtpd_data_restrictions": "reject_unauth_pipelining",
         # default only from 3.9 (RELEASE_NOTES-3.9, SMTP smuggling)
         "smtpd_forbid_bare_newline": "normalize",

@@ -24,6 +24,7 @@ class Service:
     guards: proofs that must hold before the daemon sees the configuration (R28).
     worker: the role of the unit that logs, where that is another one.
     ready: TCP ports on loopback that must greet before the change counts as done.
+    listens: likewise, ports of servers that wait to be spoken to.
     """
 
     role: str
@@ -32,6 +33,7 @@ class Service:
     validate: tuple[tuple[str, ...], ...] = ()
     guards: tuple[Probe, ...] = ()
     ready: tuple[int, ...] = ()
+    listens: tuple[int, ...] = ()
 
     @property
     def title(self) -> str:
@@ -90,17 +92,17 @@ class Service:
 
     def _wait(self, unit: str) -> None:
         limit = time.monotonic() + READY_SECONDS
-        for port in self.ready:
-            while not _greets(port):
+        for port in (*self.ready, *self.listens):
+            while not _answers(port, greets=port in self.ready):
                 if time.monotonic() > limit:
                     raise ProofFailed(f"port {port} does not answer")
                 time.sleep(0.05)
 
 
-def _greets(port: int) -> bool:
+def _answers(port: int, *, greets: bool) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
             connection.settimeout(5)
-            return bool(connection.recv(3))
+            return not greets or bool(connection.recv(3))
     except OSError:
         return False

@@ -107,6 +107,7 @@ _PATHS = {
     "policyd-spf": "/usr/bin/policyd-spf",
     "policyd-spf.conf": "/etc/postfix-policyd-spf-python/policyd-spf.conf",
     "greylist": "/etc/default/postgrey",
+    "greylist-clients": "/etc/postgrey/whitelist_clients",
     "nftables.conf": "/etc/nftables.conf",
     "jail.d": "/etc/fail2ban/jail.d",
 }

@@ -78,6 +78,7 @@ _PATHS = {
     "policyd-spf": "/usr/libexec/postfix/policyd-spf",
     "policyd-spf.conf": "/etc/python-policyd-spf/policyd-spf.conf",
     "greylist": "/etc/sysconfig/postgrey",
+    "greylist-clients": "/etc/postfix/postgrey_whitelist_clients",
     "nftables.conf": "",
     "jail.d": "/etc/fail2ban/jail.d",
 }

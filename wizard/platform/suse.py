@@ -86,6 +86,7 @@ _PATHS = {
     "policyd-spf": "/usr/lib/policyd-spf-perl",
     "policyd-spf.conf": "",
     "greylist": "/etc/sysconfig/postgrey",
+    "greylist-clients": "/etc/postfix/postgrey_whitelist_clients",
     "nftables.conf": "",
     "jail.d": "/etc/fail2ban/jail.d",
 }

@@ -109,12 +109,29 @@ AliasAsSender     | SUB-09      | accounts, domain [name] [trust] [addresses=()]
 AnyHelo           | SUB-10      | accounts, domain [name] [trust]
 HeadersAdded      | SUB-11      | accounts, domain [name] [trust] [folder] [wait]
 ClientHidden      | SUB-14      | accounts, domain [name] [trust] [folder] [wait]
+protection, over port 25
+OnlyWeAreWe       | HELO        | fqdn, recipient
+LongLines         | SMTP-20     | recipient, login [folder] [wait]
+EightBitWhole     | SMTP-21     | recipient, login [folder] [wait]
+Utf8Sender        | SMTP-22     | recipient, login [folder] [wait]
+TraceKept         | SMTP-33     | recipient, login [folder] [wait]
+RefusesListed     | SMTP-30     | lists: "zone=filter", recipient [nameservers] [dns_port]
+ServesMany        | SMTP-32     | [connections=50]
+protection, on the host; STRANGERS: the networks that the stranger's addresses are of;
+why_not(look, list): why a blocklist cannot be used here; would_have_rejected(look): the report
+ProtectionReadBack | HOST-07:protection | parameters [config_dir=""]
+Greylisted        | SMTP-31     | recipient [delay=300] [server="127.0.0.1"] [port=10023]
+ResolverTrusted   | DNS-11      | [nameservers] [dns_port]
+BlocklistsAnswer  | DNS-19      | lists [nameservers] [dns_port]
+WouldReject       | WATCH       | always a warning: nothing is refused yet
 
 `!` is critical: a fail restores the previous configuration. Mappings may also be tuples of pairs.
 """
 
 from mailwizard.probes.advisory import Advisory
 from mailwizard.probes.aliases import AliasGraph
+from mailwizard.probes.blocking import RefusesListed
+from mailwizard.probes.carrying import EightBitWhole, LongLines, TraceKept, Utf8Sender
 from mailwizard.probes.certificate import (
     CertificateDates,
     CertificateFiles,
@@ -123,9 +140,11 @@ from mailwizard.probes.certificate import (
     CertificateNames,
     CertificateSigned,
 )
+from mailwizard.probes.crowd import ServesMany
 from mailwizard.probes.delivery import AcceptsRoleMail, DeliversMail, DeliversTo
 from mailwizard.probes.dns import NameResolves, ReverseExists, ReverseMatches
 from mailwizard.probes.dovecot import AuthSocket, AuthTest, DovecotSyntax
+from mailwizard.probes.greylist import Greylisted
 from mailwizard.probes.imap import (
     ClearLoginRefused,
     ImapGreeting,
@@ -155,8 +174,10 @@ from mailwizard.probes.postfix_config import (
     PostfixReadBack,
 )
 from mailwizard.probes.postfix_static import RelayRestrictions, SmugglingSettings, TrustedNetworks
+from mailwizard.probes.protection import OnlyWeAreWe, ProtectionReadBack
 from mailwizard.probes.relay import RefusesRelay
 from mailwizard.probes.relayhost import RelayTakesUs, RelayTlsEnforced
+from mailwizard.probes.resolver import BlocklistsAnswer, ResolverTrusted, why_not
 from mailwizard.probes.sender import SenderRewritten
 from mailwizard.probes.served import AnySni, ServedChain, ServedIsOnDisk
 from mailwizard.probes.smtp import (
@@ -195,8 +216,11 @@ from mailwizard.probes.submitted import (
     OnlyOwnSender,
 )
 from mailwizard.probes.tls import TlsExtras, TlsSuites, TlsVersions
+from mailwizard.probes.vantage import STRANGERS
+from mailwizard.probes.watching import WouldReject, would_have_rejected
 
 __all__ = [
+    "STRANGERS",
     "AcceptsRoleMail",
     "Advisory",
     "AliasAsSender",
@@ -206,6 +230,7 @@ __all__ = [
     "AuthSocket",
     "AuthTest",
     "BehindNat",
+    "BlocklistsAnswer",
     "BounceReturns",
     "CertificateDates",
     "CertificateFiles",
@@ -223,13 +248,16 @@ __all__ = [
     "DiskRoom",
     "DovecotSyntax",
     "EarlyTalker",
+    "EightBitWhole",
     "FullHostName",
+    "Greylisted",
     "HeadersAdded",
     "ImapGreeting",
     "ImapLogin",
     "ImapNoInjection",
     "ImapRoundTrip",
     "Listeners",
+    "LongLines",
     "MailboxesApart",
     "MapsUsable",
     "Mechanisms",
@@ -247,25 +275,30 @@ __all__ = [
     "NullSender",
     "OffersStartTls",
     "OnlyOwnSender",
+    "OnlyWeAreWe",
     "OutgoingIdentity",
     "PopClosed",
     "Port25Open",
     "PortsFree",
     "PostfixParses",
     "PostfixReadBack",
+    "ProtectionReadBack",
     "QueueFlows",
+    "RefusesListed",
     "RefusesRelay",
     "RefusesSmuggling",
     "RelayRestrictions",
     "RelayTakesUs",
     "RelayTlsEnforced",
     "RequiresHelo",
+    "ResolverTrusted",
     "ReverseExists",
     "ReverseMatches",
     "SameAnswerForUnknownUser",
     "SenderRewritten",
     "ServedChain",
     "ServedIsOnDisk",
+    "ServesMany",
     "SieveNotInClear",
     "SmtpEhlo",
     "SmtpGreeting",
@@ -278,9 +311,14 @@ __all__ = [
     "TlsExtras",
     "TlsSuites",
     "TlsVersions",
+    "TraceKept",
     "TrustedNetworks",
     "UnitRuns",
     "UnknownRecipient",
+    "Utf8Sender",
     "VrfySilent",
+    "WouldReject",
     "WrapperModeScoped",
+    "why_not",
+    "would_have_rejected",
 ]

@@ -27,8 +27,11 @@ from mailwizard.probes.networks import Network, host_addresses, trusted
 
 PREFIX = "mailwizard-stranger-"
 _CLONE_NEWNET = 0x40000000
-# RFC 2544 benchmarking space and RFC 4193 local space: never a route on the public Internet.
-_POOL4 = ipaddress.IPv4Network("198.18.0.0/15")
+# A part of RFC 2544's benchmarking space and one of RFC 4193's local networks: never a route on the
+# public Internet, and small enough to be told from others (greylisting lets them through).
+_POOL4 = ipaddress.IPv4Network("198.19.192.0/18")
+_POOL6 = ipaddress.IPv6Network("fd6d:7769:7a00::/40")
+STRANGERS = (str(_POOL4), str(_POOL6))
 
 
 class NoVantage(CannotAsk):
@@ -230,7 +233,7 @@ def _pairs4() -> Iterator[tuple[str, str]]:
 
 def _pairs6() -> Iterator[tuple[str, str]]:
     while True:
-        base = (0xFD << 120) | (random.getrandbits(56) << 64)
+        base = int(_POOL6.network_address) | (random.getrandbits(24) << 64)
         yield str(ipaddress.IPv6Address(base + 1)), str(ipaddress.IPv6Address(base + 2))
 
 
@@ -251,7 +254,7 @@ def _free_pair(
             return pair
         spare = pair
     if not spare[0]:
-        raise NoVantage("every address of 198.18.0.0/15 is in use here")
+        raise NoVantage(f"every address of {_POOL4} is in use here")
     return spare
 
 
