@@ -11,7 +11,7 @@ from mailwizard.model import Host, Result
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Dialogue, Transcript
 from mailwizard.probes.imap_wire import Answer, Imap, OverImap
-from mailwizard.probes.trust import anybody
+from mailwizard.probes.trust import anybody, begin
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import could_not_ask, failed, passed, warned
 
@@ -142,6 +142,19 @@ class ImapNoInjection(InClear):
     def by_hand(self) -> str:
         where = self.server or '"$(postconf -h myhostname)"'
         return f"printf 'a STARTTLS\\r\\nb NOOP\\r\\n' | nc -q 2 {where} {self.port}"
+
+    def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
+        try:
+            return super(ImapNoInjection, self)._hear(host, place, clock, transcript)
+        except CannotAsk as trouble:
+            if trouble.kind not in {Trouble.GARBLED, Trouble.CLOSED, Trouble.RESET}:
+                raise
+            # Dovecot 2.4 takes the rest for TLS and breaks off: right, if TLS works without it
+            transcript.note(trouble.sentence)
+            with self._connect(place, clock, transcript) as talk:
+                begin(talk, "imap")
+                talk.start_tls(anybody(), None)
+        return passed("the server breaks off when something came with STARTTLS in clear")
 
     def _judge(self, imap: Imap, greeting: Answer) -> Result:
         imap.talk.send_raw(b"a STARTTLS\r\nb NOOP\r\n")

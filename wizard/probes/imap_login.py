@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import ClassVar
@@ -18,6 +20,8 @@ from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import failed, passed, unknown
 
 _ADMIN = "The administrator, in Dovecot's configuration: "
+# RFC 2342: each namespace is ("prefix" "separator")
+_NAMESPACE = re.compile(r'\("([^"]+)" ')
 _USES = (r"\Drafts", r"\Junk", r"\Sent", r"\Trash")
 
 
@@ -35,13 +39,19 @@ class ImapLogin(LoggedIn):
         if not people:
             return nobody_known(self.accounts)
         trust = imap_trust(host, self.name, self.trust)
-        for who in people:
-            for name in (who.login, f"{who.login}@{self.domain}"):
-                answer = self._try(place, clock, transcript, trust, who, name)
-                if not answer.ok:
-                    return _refused(name, answer)
-        wrong = Credential(people[0].login, secrets.token_hex(12))
-        answer = self._try(away(self.server), clock, transcript, trust, wrong, wrong.login)
+        wrong, apart = Credential(people[0].login, secrets.token_hex(12)), Transcript()
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            # a refusal takes its seconds: meanwhile the right ones
+            refusal = pool.submit(
+                self._try, away(self.server), clock, apart, trust, wrong, wrong.login
+            )
+            for who in people:
+                for name in (who.login, f"{who.login}@{self.domain}"):
+                    answer = self._try(place, clock, transcript, trust, who, name)
+                    if not answer.ok:
+                        return _refused(name, answer)
+        answer = refusal.result()
+        transcript.extend(apart)
         if answer.ok:
             return failed(
                 f"{wrong.login} is let in with a made-up password",
@@ -198,7 +208,7 @@ class SpecialFolders(LoggedIn):
                 f"no folder is marked {', '.join(missing)}",
                 ", ".join(self.uses),
                 f"{_ADMIN}in namespace inbox: mailbox Sent {{ auto = subscribe, special_use = "
-                "\\Sent }} and so on, one setting a line.",
+                "\\Sent } and so on, one setting a line.",
             )
         return passed(f"folders for {', '.join(self.uses)}")
 
@@ -215,7 +225,8 @@ class MailboxesApart(LoggedIn):
     def _judge(self, host: Host, imap: Imap, login: str, transcript: Transcript) -> Result:
         others = [one for one, _ in self.accounts if one != login]
         other = others[0] if others else self.other
-        for place in _spellings(other):
+        spaces = _NAMESPACE.findall(" ".join(imap.command("NAMESPACE").untagged))
+        for place in (*_spellings(other), *(f"{prefix}{other}" for prefix in spaces)):
             answer = imap.command(f'SELECT "{place}"')
             if answer.ok:
                 return failed(

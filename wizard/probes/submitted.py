@@ -106,12 +106,12 @@ class Submitted(AsUser):
     def _with(self, turn: Round, trust: Trust, people: list[Credential]) -> Result:
         who, mark = people[0], f"mailwizard-{secrets.token_hex(12)}"
         # as telling as a real one, and found again wherever it is shown
-        helo = f"laptop-{secrets.token_hex(6)}"
+        helo = f"laptop-{secrets.token_hex(6)}.invalid"
         with self._submitting(turn, trust, who, helo) as heard:
             client = heard.talk.own_address
             receipt = self._send(heard, who, mark)
         if not receipt.ok:
-            return accepted(receipt, f"a message of {who.login}", "The reply names the rule.")
+            raise CannotAsk(Trouble.CLOSED, f"a message of {who.login}: {receipt.text}")
         part = Transcript()
         found = take_out(
             turn.host, who.login, mark, wait=self.wait, transcript=part, folder=self.folder

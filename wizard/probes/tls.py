@@ -228,9 +228,9 @@ class TlsExtras(Ported):
         weak = self._hello(place, clock, transcript, sha1, whole=True)
         again = self._renegotiates(host, place, transcript)
         fix = (
-            f"{_POSTFIX}tls_ssl_options = NO_COMPRESSION, NO_RENEGOTIATION; Dovecot has them off "
-            "unless ssl_options says otherwise; a CipherString with @SECLEVEL=2 in openssl.cnf "
-            "takes SHA-1 away. Security updates of OpenSSL bring the rest."
+            f"{_POSTFIX}tls_ssl_options = NO_COMPRESSION, NO_RENEGOTIATION, and against SHA-1 a "
+            "tls_config_file with SignatureAlgorithms (Postfix lowers OpenSSL's security level by "
+            "itself); in Dovecot ssl_options = no_compression. OpenSSL's updates bring the rest."
         )
         bad = [
             said
@@ -246,7 +246,8 @@ class TlsExtras(Ported):
         soft = []
         if EXTENDED_MASTER_SECRET not in heard.extensions:
             soft.append("no extended master secret")
-        if weak.signature in SHA1_SIGNATURES:
+        # on 25 an old server that knows nothing better is still better off than in clear
+        if weak.signature in SHA1_SIGNATURES and self.port != 25:
             soft.append("keys are exchanged with SHA-1 signatures if asked to")
         if soft:
             return warned(", ".join(soft), "extended master secret, SHA-256 or better", fix)

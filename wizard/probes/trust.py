@@ -14,6 +14,9 @@ from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Dialogue
 from mailwizard.probes.wire import STRANGER
 
+_CERT_FILE = re.compile(
+    r"^\s*(?:ssl_cert|ssl_server_cert_file|cert_file) *= *<? *(\S+)", re.MULTILINE
+)
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -72,9 +75,9 @@ def imap_trust(look: Look, name: str, authority: str) -> Trust:
     """By name where there is one, else by the certificate that Dovecot is configured with."""
     if name:
         return Trust(name, authority)
-    # 2.4 and 2.3 call it differently; 2.3 says `<path`
-    asked = (look.ask(["doveconf", "-h", key]) for key in ("ssl_server_cert_file", "ssl_cert"))
-    return _pins(look, (one.out.strip().lstrip("<") for one in asked if one.ok))
+    # 2.4 says `ssl_server { cert_file = path }`, 2.3 says `ssl_cert = <path`
+    asked = (look.ask(["doveconf", key], timeout=10) for key in ("ssl_server", "ssl_cert"))
+    return _pins(look, (path for one in asked for path in _CERT_FILE.findall(one.out)))
 
 
 def smtp_trust(look: Look, name: str, authority: str) -> Trust:
