@@ -96,7 +96,8 @@ TlsExtras         | TLS-15      | port, protocol
 OffersStartTls    | SMTP-03     | (port 25, as all SMTP ones)
 NoAuthOnPort25    | SMTP-04     |
 NoSmtpInjection   | SMTP-19     |
-submission, all with [server=""] and [ports=(465, 587)] keyword only: those that are chosen
+submission, all with [server=""] [ports=(465, 587): those that are chosen] [wrapped=(465,): those
+that are encrypted at once], keyword only
 SubmissionPorts   | SUB-01      | ports (positional)
 StartTlsFirst     | SUB-02      | [port=587]
 NoAuthInClear     | SUB-03      | [port=587]
