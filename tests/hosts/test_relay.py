@@ -8,12 +8,14 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import EmailMessage
 
 import pytest
 from lab import fakes, tree
 from lab.fakes import FakePeer
 from lab.host import Host
 from lab.internet import Internet
+from lab.mailhosts import MailHost
 from support.applied import ANSWERS, DOMAIN, FQDN, Prepared, answers
 from support.program import NOT_OURS, STATE, Program
 
@@ -52,6 +54,11 @@ def answer(host: Host, hop: str, user: str, password: str, more: str = "") -> No
 def send(host: Host, subject: str, login: str = "alice", to: str = "somebody@other.test") -> None:
     message = f"Subject: {subject}\nTo: {to}\n\nhello\n"
     host.run(["sendmail", "-i", "--", to], input=message, user=login)
+
+
+def arrives(relay: MailHost, subject: str) -> EmailMessage:
+    """Wait for the relay's copy of a message."""
+    return relay.wait_for(lambda message: message["Subject"] == subject)
 
 
 def probes(program: Program) -> dict[str, dict[str, object]]:
@@ -96,8 +103,8 @@ def test_mail_goes_through_the_relay_and_back(host: Host, internet: Internet, po
     done = program.apply("relay")
     assert done.status == 0, done.stdout[-4000:] + done.stderr
     send(host, "through the relay")
-    got = relay.wait_for(lambda message: message["Subject"] == "through the relay")
-    received = got.get_all("Received")[0]
+    got = arrives(relay, "through the relay")
+    received = str(got.get_all("Received", [])[0])
     assert "with ESMTPSA" in received
     assert f"from {FQDN} " in received
     assert "alice.liddell@example.test" in got["From"]
@@ -119,7 +126,7 @@ def test_mail_goes_through_the_relay_and_back(host: Host, internet: Internet, po
     relay.clear()
     internet.other.clear()
     send(host, "directly again")
-    internet.other.wait_for(lambda message: message["Subject"] == "directly again")
+    arrives(internet.other, "directly again")
     assert relay.received() == []
 
 
@@ -130,7 +137,7 @@ def test_any_password_is_taken_byte_for_byte(host: Host, internet: Internet) -> 
     done = program.apply("relay")
     assert done.status == 0, done.stdout[-4000:] + done.stderr
     send(host, "odd password")
-    internet.relay.wait_for(lambda message: message["Subject"] == "odd password")
+    arrives(internet.relay, "odd password")
     # a changed password is noticed, one that Postfix would cut is refused, and nothing is lost
     host.put(ODD + " ", SECRET, mode=0o600)
     refused = program.apply("relay")
@@ -157,7 +164,7 @@ def test_a_wrong_password_is_told_and_the_mail_waits(host: Host, internet: Inter
     done = program.apply("relay")
     assert done.status == 0, done.stdout[-3000:]
     host.run(["postqueue", "-f"])
-    internet.relay.wait_for(lambda message: message["Subject"] == "kept back")
+    arrives(internet.relay, "kept back")
 
 
 def test_a_relay_that_cannot_prove_its_name_hears_no_password(
@@ -185,7 +192,7 @@ def test_a_relay_that_cannot_prove_its_name_hears_no_password(
 def test_a_relay_without_encryption_hears_no_password(host: Host, internet: Internet) -> None:
     address, _ = internet.network.add_address(91)
     internet.dns.point("stripped.relay.test", address)
-    said = {
+    said: dict[str, str | bytes] = {
         "EHLO": "250-stripped.relay.test\r\n250 AUTH PLAIN LOGIN",
         "AUTH": "235 thank you",
         "MAIL": "250 ok",
@@ -226,7 +233,7 @@ def test_senders_have_relays_of_their_own(host: Host, internet: Internet) -> Non
     mark = len(internet.relay.host.get("/var/log/mail.log").decode())
     for login in ("alice", "bob"):
         send(host, f"of {login}", login)
-        internet.relay.wait_for(lambda m, text=f"of {login}": m["Subject"] == text)
+        arrives(internet.relay, f"of {login}")
     names = re.findall(r"sasl_username=(\S+)", logged_since(internet, mark))
     assert names == [internet.relay.user, user]
     log = host.run("journalctl -q -t postfix/relay-smtps/smtp").stdout
@@ -257,7 +264,7 @@ def test_the_exported_script_asks_for_the_password(
         assert "wrote" not in other.run(run, timeout=300).stdout
         relay.clear()
         send(other, "from the other host")
-        relay.wait_for(lambda message: message["Subject"] == "from the other host")
+        arrives(relay, "from the other host")
 
 
 def test_a_password_is_nowhere_but_in_its_table(host: Host, internet: Internet) -> None:

@@ -120,6 +120,7 @@ class RecordedHost(RecordedLook):
     written: dict[str, Written] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    aside: dict[str, bytes] = field(default_factory=dict)
 
     def run(
         self,
@@ -175,6 +176,12 @@ class RecordedHost(RecordedLook):
 
     def make_dir(self, path: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> None:
         self.folders.add(path)
+
+    def keep(self, name: str, data: bytes) -> None:
+        self.aside[name] = data
+
+    def kept(self, name: str) -> bytes:
+        return self.aside.get(name, b"")
 
     def secret(self, ref: SecretRef) -> str:
         return self.secrets[ref.env or ref.file]

@@ -134,8 +134,8 @@ def _masked(text: str) -> Iterator[str]:
         username, colon, _ = value.strip().partition(":")
         if line == HEADER or not line.strip():
             yield line
-        elif key.startswith("#") or not colon:
-            # a comment may be an entry that was put out of use
+        elif not key or key.startswith("#") or not colon:
+            # a comment may be an entry that was put out of use, a blank goes on with a password
             yield f"{'#' if key.startswith('#') else key}\t{DOTS}"
         else:
             yield f"{key}\t{username}:{DOTS}"
