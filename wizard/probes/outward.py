@@ -114,12 +114,12 @@ class QueueFlows:
         shown = sanitise.lines("\n".join(rows), width=300, limit=50) if rows else ()
         old = [e for e in waiting if now - e["arrival_time"] > self.longest]
         if not old:
-            return passed(f"{len(waiting)} messages wait, none for long", shown)
+            return passed(f"{_waiting(len(waiting))}, none for long", shown)
         oldest = max(now - entry["arrival_time"] for entry in old)
         [(reason, _)] = Counter(map(_reason, old)).most_common(1)
         why = sanitise.clean(reason, width=300, limit=1)
         return warned(
-            f"{len(old)} messages wait, the longest for {_lasting(oldest)}; mostly: {why}",
+            f"{_waiting(len(old))}, the longest for {_lasting(oldest)}; mostly: {why}",
             f"none for more than {_lasting(self.longest)}",
             "The administrator: the reason names who can mend it; then `postqueue -f` tries again "
             "at once.",
@@ -137,6 +137,10 @@ def _entry(line: str) -> Mapping[str, Any] | None:
         return None
     arrival = found.get("arrival_time")
     return found if isinstance(arrival, int) and "queue_id" in found else None
+
+
+def _waiting(count: int) -> str:
+    return "1 message waits" if count == 1 else f"{count} messages wait"
 
 
 def _reason(entry: Mapping[str, Any]) -> str:

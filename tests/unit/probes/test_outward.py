@@ -74,7 +74,7 @@ def waiting(age: float, reason: str = "", queue: str = "deferred") -> str:
 
 QUEUES: list[tuple[str, Outcome, str]] = [
     ("", Outcome.PASS, "0 messages"),
-    (waiting(60, "SASL authentication failed"), Outcome.PASS, "1 messages wait, none for long"),
+    (waiting(60, "SASL authentication failed"), Outcome.PASS, "1 message waits, none for long"),
     (waiting(7300, "connection timed out"), Outcome.WARN, "connection timed out"),
     (waiting(3 * 86400), Outcome.WARN, "3 days; mostly: not tried yet"),
     (waiting(7300, "one") + waiting(7300, "two") * 2, Outcome.WARN, "mostly: two"),
