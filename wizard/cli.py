@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import os
 import re
 import signal
@@ -88,8 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; every expected error is two lines on stderr and its exit code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
+    _give_streams()
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return code
     except WizardError as error:
         print(f"mailwizard: {error.message}", file=sys.stderr)
         if error.hint:
@@ -99,9 +103,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nmailwizard: stopped; run it again to go on.", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # whoever read our output has gone; say nothing more, not even at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # whoever read our output has gone
+        _say_no_more()
         return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _say_no_more()
+        print("mailwizard: the output cannot be written: no space left", file=sys.stderr)
+        print("Make room (see `df -h`), then run it again.", file=sys.stderr)
+        return 1
+
+
+def _give_streams() -> None:
+    """A stream that was closed before we began (`>&-`) is None to Python: let it lead nowhere."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # kept open to the end, as the stream that it stands for would be
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: PTH123, SIM115
+
+
+def _say_no_more() -> None:
+    """Not even at exit, when Python writes out what is left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
