@@ -69,9 +69,10 @@ def apply(options: argparse.Namespace) -> int:
     answers = Answers.load(options.answers, STEPS)
     _known(options.steps)
     _need_somebody(options)
+    # wrong answers are refused before there is so much as a state folder
+    answers.resolve(STEPS, _host_to_change(options))
     with _changing(options, answers) as engine:
         steps = _chosen(engine, options.steps)
-        engine.resolved()
         if not options.yes:
             _confirm(f"Set up {', '.join(steps)} on this host?")
         engine.remember()
@@ -176,15 +177,7 @@ COMMANDS = {
 @contextlib.contextmanager
 def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iterator[Engine]:
     """The engine over this host, locked, for a command that changes it."""
-    found = platform.here()
-    _need_root(options.command or "the wizard")
-    if not os.path.isdir("/run/systemd/system"):
-        raise HostRefused(
-            "this host does not run systemd",
-            hint="mailwizard starts daemons and long commands through systemd.",
-        )
-    _refuse_unproven(found, getattr(options, "unproven", False))
-    host = LocalHost(found, _state_folder(options))
+    host = _host_to_change(options)
     with _said_in_words(host.state_dir), _locked(host):
         journal = Journal(f"{host.state_dir}/journal.db", platform.machine_id())
         for notice in journal.notices:
@@ -200,6 +193,19 @@ def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iter
             raise WizardError(f"mailwizard itself broke: {type(error).__name__}", hint=hint) from error
         finally:
             journal.close()
+
+
+def _host_to_change(options: argparse.Namespace) -> LocalHost:
+    """This host, if it is one that we may change; raises HostRefused."""
+    found = platform.here()
+    _need_root(options.command or "the wizard")
+    if not os.path.isdir("/run/systemd/system"):
+        raise HostRefused(
+            "this host does not run systemd",
+            hint="mailwizard starts daemons and long commands through systemd.",
+        )
+    _refuse_unproven(found, getattr(options, "unproven", False))
+    return LocalHost(found, _state_folder(options))
 
 
 @contextlib.contextmanager
