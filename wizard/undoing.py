@@ -33,6 +33,7 @@ def undo(
         try:
             unit.restore(host, before, None)
         except WizardError as failed:
+            waiting = [number for number in waiting if number != entry.id]
             yield Undone(entry.step, f"{unit.name} as it was", failed.message)
     if waiting:
         journal.undone(waiting)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailwizard.changes import previews
-from mailwizard.keyed import rows
+from mailwizard.keyed import rows, words
 from mailwizard.model import Host, Look, Preview, Subject
 from mailwizard.subjects import File, KernelHostName, Lines
 
@@ -94,13 +94,17 @@ class HostsEntry:
         lines: list[str] = []
         for line in rows(old):
             # the first line of an address gives its canonical name: ours comes first
-            if ours := left.pop(next(iter(line.split()), ""), None):
-                lines.append(ours)
+            ours = left.pop(next(iter(line.split()), ""), None)
+            if ours is not None and words(line) == words(ours):
+                lines.append(line)
+                continue
+            lines += [ours] if ours is not None else []
             lines += self._without_us(line)
         lines += left.values()
         if not any(line.split()[:2] == LOCALHOST.split() for line in lines):
             lines.insert(0, LOCALHOST)
-        return "\n".join(lines) + "\n"
+        # as it stands, other line endings and a missing last one included
+        return old if lines == rows(old) else "\n".join(lines) + "\n"
 
     def _without_us(self, line: str) -> list[str]:
         if not self._names_us(line):
