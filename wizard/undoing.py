@@ -61,4 +61,7 @@ def _put_back(
                 subject.restore(host, before, left)
             except WizardError as failed:
                 problems.append(failed.message)
+            except OSError as failed:
+                # its folder is gone with its package, it is immutable: the rest is put back
+                problems.append(f"{failed.filename or subject.name}: {failed.strerror}")
     return "; ".join(problems)
