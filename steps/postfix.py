@@ -113,7 +113,8 @@ def configuration(context: Context) -> Iterator[Probe]:
     yield probes.SmugglingSettings()
     yield probes.TrustedNetworks()
     yield probes.RelayRestrictions()
-    yield probes.UnitRuns(context.platform.unit("postfix-worker"))
+    unit = context.platform.unit
+    yield probes.UnitRuns(unit("postfix-worker"), starter=unit("postfix"))
     yield probes.Listeners((25,))
 
 
