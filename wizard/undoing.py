@@ -9,6 +9,7 @@ from mailwizard.events import Event, Undone
 from mailwizard.journal import Entry, Journal
 from mailwizard.model import Host, Image, Subject
 from mailwizard.subjects import InstalledPackages, Unit
+from mailwizard.trouble import sentence
 
 
 def undo(
@@ -63,5 +64,5 @@ def _put_back(
                 problems.append(failed.message)
             except OSError as failed:
                 # its folder is gone with its package, it is immutable: the rest is put back
-                problems.append(f"{failed.filename or subject.name}: {failed.strerror}")
+                problems.append(sentence(failed, subject.name))
     return "; ".join(problems)
