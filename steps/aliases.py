@@ -1,4 +1,4 @@
-"""Mail for root, postmaster, abuse and the other role names reaches a person; senders look right."""
+"""Mail for root, postmaster, abuse and other role names reaches a person; senders look right."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def entries(context: Context) -> dict[str, list[str]]:
     return {"root": [context["root"]], **ROLES, **given}
 
 
-def people(name: str, table: Mapping[str, Sequence[str]], seen: frozenset[str] = frozenset()) -> set[str]:
+def people(
+    name: str, table: Mapping[str, Sequence[str]], seen: frozenset[str] = frozenset()
+) -> set[str]:
     """The logins and addresses where a name ends; raises ValueError on a loop."""
     if name in seen:
         raise ValueError(f"{name} leads back to itself")

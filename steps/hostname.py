@@ -15,7 +15,8 @@ from mailwizard.probes.networks import is_private
 from mailwizard.render import render
 
 MAIL_DAEMONS = ("master", "smtpd", "dovecot", "imap-login", "pop3-login")
-OWNERS = {port: MAIL_DAEMONS for port in (25, 465, 587, 143, 993)} | {80: ("nginx", "apache2", "httpd")}
+WEB_SERVERS = ("nginx", "apache2", "httpd")
+OWNERS = dict.fromkeys((25, 465, 587, 143, 993), MAIL_DAEMONS) | {80: WEB_SERVERS}
 
 
 def plan(context: Context) -> Iterator[Change]:

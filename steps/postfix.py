@@ -120,21 +120,24 @@ def configuration(context: Context) -> Iterator[Probe]:
 
 def conversation(context: Context) -> Iterator[Probe]:
     """Asked from an address outside mynetworks."""
-    fqdn, login = context.of("hostname")["fqdn"], context.of("aliases")["root"]
-    domain, recipient = context["domains"][0], f"{login}@{context['domains'][0]}"
+    fqdn, domain = context.of("hostname")["fqdn"], context["domains"][0]
+    # who reads root's mail is asked later, and is not always known by now
+    login = context.of("aliases").get("root") or ""
+    recipient = f"{login or 'postmaster'}@{domain}"
     yield probes.SmtpGreeting(fqdn)
     yield probes.SmtpEhlo(fqdn)
     yield probes.RequiresHelo()
-    yield probes.RefusesRelay(tuple(context["domains"]), login)
+    yield probes.RefusesRelay(tuple(context["domains"]), login or "postmaster")
     yield probes.UnknownRecipient(domain)
     yield probes.NullSender(recipient)
     yield probes.TaggedRecipient(recipient)
     yield probes.MessageSize(context["message_size"], recipient)
-    yield probes.VrfySilent(login)
+    yield probes.VrfySilent(login or "root")
     yield probes.RefusesSmuggling(recipient, login)
     yield probes.EarlyTalker()
     yield probes.NoDangerousVerbs()
-    yield probes.DeliversMail(recipient, login)
+    if login:
+        yield probes.DeliversMail(recipient, login)
 
 
 def records(context: Context) -> Iterator[Record]:
@@ -170,7 +173,7 @@ STEP = Step(
             label="Mail domains",
             kind=Listing(Domain(), least=1),
             default=default_domains,
-            help="What stands behind the @ in your addresses. The first one is added to bare names.",
+            help="What stands behind the @ in your addresses. Bare names get the first one.",
         ),
         Question(
             name="networks",

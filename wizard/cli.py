@@ -61,11 +61,11 @@ def parser() -> argparse.ArgumentParser:
     """Every command and option of the design's section 3."""
     top = Parser(prog="mailwizard", add_help=False, allow_abbrev=False)
     common = Parser(add_help=False, allow_abbrev=False)
-    for each in (top, common):
-        kept = {} if each is top else {"default": argparse.SUPPRESS}
+    # given again after the command they count too, and not given there they change nothing
+    for each, state, yes in ((top, STATE, False), (common, argparse.SUPPRESS, argparse.SUPPRESS)):
         each.add_argument("-h", "--help", action=Help, nargs=0)
-        each.add_argument("--state", metavar="DIR", **({"default": STATE} | kept))
-        each.add_argument("--yes", action="store_true", **kept)
+        each.add_argument("--state", metavar="DIR", default=state)
+        each.add_argument("--yes", action="store_true", default=yes)
     top.add_argument("--version", action="version", version=f"mailwizard {__version__}")
     top.add_argument("--plain", action="store_true")
     top.add_argument("--unproven", action="store_true")
@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt as stop:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        number = stop.number if isinstance(stop, Halted) else signal.SIGINT
+        number = int(stop.number if isinstance(stop, Halted) else signal.SIGINT)
         _complain("", "mailwizard: stopped; run it again to go on.")
         _say_no_more()
         return 128 + number

@@ -34,7 +34,9 @@ def wizard(options: argparse.Namespace) -> int:
     from mailwizard.terminal import problem_here
 
     if not sys.stdin.isatty():
-        hint = "Without one: mailwizard apply -a ANSWERS --yes. `mailwizard answers` prints a start."
+        hint = (
+            "Without one: mailwizard apply -a ANSWERS --yes. `mailwizard answers` prints a start."
+        )
         raise BadUsage("there is no terminal to ask questions on", hint=hint)
     if not options.plain and (problem := problem_here()):
         raise BadUsage(problem)
@@ -114,14 +116,16 @@ def status(options: argparse.Namespace) -> int:
 def undo(options: argparse.Namespace) -> int:
     """What the steps changed, as it was before."""
     if bool(options.steps) == bool(options.all):
-        raise BadUsage("name the steps to undo, or --all", hint="For example: mailwizard undo aliases")
+        raise BadUsage(
+            "name the steps to undo, or --all", hint="For example: mailwizard undo aliases"
+        )
     _known(options.steps)
     _need_somebody(options)
     with _changing(options) as engine:
         named = [step.id for step in STEPS] if options.all else _known(options.steps)
         steps = [*named, *engine.dependents(named)]
         if len(steps) > len(named):
-            print(f"Built on these, and undone with them: {', '.join(steps[len(named):])}")
+            print(f"Built on these, and undone with them: {', '.join(steps[len(named) :])}")
         if not options.yes:
             _confirm(f"Undo {', '.join(steps)}?")
         code = _say(engine.undo(steps), as_json=False)
@@ -190,7 +194,9 @@ def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iter
             if isinstance(error, WizardError) or trouble.in_words(error, host.state_dir):
                 raise
             hint = f"A report is in {engine.report_crash(error)}. Run mailwizard again to go on."
-            raise WizardError(f"mailwizard itself broke: {type(error).__name__}", hint=hint) from error
+            raise WizardError(
+                f"mailwizard itself broke: {type(error).__name__}", hint=hint
+            ) from error
         finally:
             journal.close()
 
@@ -272,7 +278,9 @@ def _need_answers(engine: Engine) -> None:
         if any(engine.answers.values.values()):
             raise
         hint = "First: mailwizard (it asks), or: mailwizard apply -a ANSWERS (it reads a file)."
-        raise BadUsage("mailwizard has not set up anything on this host yet", hint=hint) from missing
+        raise BadUsage(
+            "mailwizard has not set up anything on this host yet", hint=hint
+        ) from missing
 
 
 def _known(names: Sequence[str]) -> list[str]:
@@ -317,5 +325,3 @@ def _say(events: Iterator[Event], *, as_json: bool) -> int:
 def _print(lines: Sequence[str]) -> None:
     for line in lines:
         print(line, flush=True)
-
-

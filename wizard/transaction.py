@@ -58,7 +58,9 @@ def install(host: LocalHost, journal: Journal, roles: Sequence[str]) -> Iterator
             yield from _transact(host, roles, names)
         except CommandFailed as failed:
             tidy(host)
-            yield Failed(STEP, failed.message, "See the log, mend the cause, try again.", failed.tail)
+            yield Failed(
+                STEP, failed.message, "See the log, mend the cause, try again.", failed.tail
+            )
             return
         tidy(host)
         journal.done(entry, [subject.capture(host)])
