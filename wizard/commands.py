@@ -9,6 +9,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from mailwizard import platform, show, trouble, unattended
 from mailwizard.answers import Answers, example
@@ -153,7 +154,7 @@ def export(options: argparse.Namespace) -> int:
     _need_answers(engine)
     text = answerfile.text(engine) if options.format == "answers" else script.text(engine)
     if options.output:
-        engine.host.write(os.path.abspath(options.output), text.encode(), mode=0o600)
+        engine.host.write(str(Path(options.output).absolute()), text.encode(), mode=0o600)
     else:
         print(text, end="")
     return 0
@@ -205,7 +206,7 @@ def _host_to_change(options: argparse.Namespace) -> LocalHost:
     """This host, if it is one that we may change; raises HostRefused."""
     found = platform.here()
     _need_root(options.command or "the wizard")
-    if not os.path.isdir("/run/systemd/system"):
+    if not Path("/run/systemd/system").is_dir():
         raise HostRefused(
             "this host does not run systemd",
             hint="mailwizard starts daemons and long commands through systemd.",
@@ -233,7 +234,7 @@ def _locked(host: LocalHost) -> Iterator[None]:
 
 
 def _state_folder(options: argparse.Namespace) -> str:
-    folder: str = os.path.abspath(options.state)
+    folder: str = str(Path(options.state).absolute())
     if refused := trouble.not_a_state_folder(folder):
         raise refused
     return folder
@@ -243,7 +244,7 @@ def _looking(options: argparse.Namespace, given: Answers | None = None) -> Engin
     """The engine over this host for a command that only looks."""
     host = LocalHost(platform.here(), _state_folder(options))
     path = f"{host.state_dir}/journal.db"
-    if os.path.isdir(host.state_dir) and not os.access(host.state_dir, os.R_OK | os.X_OK):
+    if os.access(host.state_dir, os.F_OK) and not os.access(host.state_dir, os.R_OK | os.X_OK):
         if given is None:
             raise HostRefused(f"{host.state_dir} can be read by root alone", hint="Use sudo.")
         path = "/nonexistent/journal.db"
@@ -253,7 +254,7 @@ def _looking(options: argparse.Namespace, given: Answers | None = None) -> Engin
 
 def _remembered(host: LocalHost) -> Answers:
     path = f"{host.state_dir}/answers.toml"
-    return Answers.load(path, STEPS) if os.path.exists(path) else Answers.empty(STEPS)
+    return Answers.load(path, STEPS) if os.access(path, os.F_OK) else Answers.empty(STEPS)
 
 
 def _refuse_unproven(found: Platform, accepted: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -61,7 +62,7 @@ class Journal:
         self.notices: list[str] = []
         # a package transaction may run beside the questions, on a thread of its own
         self._turn = threading.Lock()
-        fresh = not (Path(path).exists() or Path(f"{path}.good").exists())
+        fresh = not any(os.access(name, os.F_OK) for name in (path, f"{path}.good"))
         self._aside = aside(path) if read_only and not fresh else None
         if self._aside:
             self.path = f"{self._aside.name}/journal.db"

@@ -79,7 +79,7 @@ def seal(db: sqlite3.Connection) -> str:
 
 def sound(path: str, *, read_only: bool) -> bool:
     """True when every row is as it was written; raises HostRefused for a newer journal."""
-    if not Path(path).exists():
+    if not os.access(path, os.F_OK):
         return False
     try:
         # a rollback journal left by a killed writer is played back here, before anything is read

@@ -23,7 +23,7 @@ def _holder() -> dict[str, str | int]:
 
 @contextlib.contextmanager
 def held(state_dir: str) -> Iterator[None]:
-    """The lock, for the length of the block; raises Locked naming pid, user, terminal, since when."""
+    """The lock, for the length of the block; raises Locked, which names the holder."""
     # Python opens with O_CLOEXEC: no child keeps the lock alive
     handle = os.open(f"{state_dir}/lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

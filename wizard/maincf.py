@@ -73,7 +73,7 @@ def master_values(look: Look, names: Sequence[str]) -> dict[str, str]:
 
 
 def edited_master(look: Look, text: bytes, wanted: Mapping[str, str | None]) -> bytes:
-    """master.cf with these service/type/parameter values (None: removed), set by postconf itself."""
+    """master.cf with these service/type/parameter values (None: none), set by postconf itself."""
     setting = [f"{name}={value}" for name, value in wanted.items() if value is not None]
     removing = [name for name, value in wanted.items() if value is None]
     with look.draft({"main.cf": b"compatibility_level = 3.6\n", "master.cf": text}) as folder:

@@ -183,7 +183,7 @@ class Host(Look, Protocol):
         before: Sequence[str] = (),
         after: Sequence[str] = (),
     ) -> Detached:
-        """A long command in a transient unit that survives this process, or the one still running."""
+        """A long command in a unit that survives this process, or the one still running."""
         ...
 
     def write(

@@ -263,3 +263,16 @@ def test_a_journal_in_use_is_not_taken_for_a_damaged_one(
         Journal(path, "host-1")
     other.close()
     assert not list(Path(path).parent.glob("*.damaged*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes somebody else")
+def test_for_somebody_who_may_not_look_there_is_nothing(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    Journal(str(tmp_path / "journal.db"), "host-1").close()
+    program = (
+        "import os\n"
+        "from mailwizard.journal import Journal\n"
+        "os.setuid(65534)\n"
+        f"assert Journal({str(tmp_path / 'journal.db')!r}, 'x', read_only=True).entries() == []\n"
+    )
+    assert run(program) == 0
