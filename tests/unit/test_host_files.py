@@ -277,5 +277,9 @@ def test_the_kill_points_are_where_the_writes_are(
     seen: list[str] = []
     monkeypatch.setattr(module, "_replace", lambda _new, path: seen.append(Path(path).name))
     host.write(str(tmp_path / "one"), b"")
-    host.restore(str(tmp_path / "two"), FileState("link", target="x"), b"")
+    host.restore(
+        str(tmp_path / "two"),
+        FileState("link", uid=os.geteuid(), gid=os.getegid(), target="x"),
+        b"",
+    )
     assert seen == ["one", "two"]

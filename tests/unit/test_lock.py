@@ -61,14 +61,16 @@ def test_the_file_alone_is_no_lock(tmp_path: Path) -> None:
 
 def test_a_child_does_not_keep_it(tmp_path: Path) -> None:
     with held(str(tmp_path)):
-        argv = [sys.executable, "-c", "import time; time.sleep(60)"]
-        child = subprocess.Popen(argv, close_fds=False)
+        argv = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"]
+        child = subprocess.Popen(argv, close_fds=False, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"here\n"
     try:
         with held(str(tmp_path)):
             pass
     finally:
         child.kill()
-        child.wait()
+        child.communicate()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff", b"{}", b'"x"', b"7"])
