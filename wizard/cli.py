@@ -110,10 +110,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt as stop:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        number = int(stop.number if isinstance(stop, Halted) else signal.SIGINT)
+        ended_by = stop.number if isinstance(stop, Halted) else signal.SIGINT
         _complain("", "mailwizard: stopped; run it again to go on.")
         _say_no_more()
-        return 128 + number
+        return 128 + ended_by
     except BrokenPipeError:
         # whoever read our output has gone
         _say_no_more()
