@@ -41,7 +41,7 @@ def probe(context: Context) -> Iterator[Probe]:
     yield probes.FullHostName(fqdn)
     yield probes.NameIsHere(fqdn)
     yield probes.ClockRight()
-    yield probes.DiskRoom()
+    yield probes.DiskRoom(message_size=context.of("postfix").get("message_size") or 0)
     yield probes.MemoryRoom()
     yield probes.PortsFree(OWNERS)
     yield probes.BehindNat(public)

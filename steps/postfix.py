@@ -19,6 +19,8 @@ from mailwizard.model import Change, Context, Probe, Question, Record, Step
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 MESSAGE_SIZE = 50 * 2**20
+# whoever reaches a filter's port or the way back from it passes every check
+FILTERS = (8891, 8893, 10023, 10024, 10025, 10026, 10027)
 # the relay decision comes first: nothing is looked up on behalf of a stranger
 # (SMTPD_ACCESS_README, "Dangerous use of smtpd_recipient_restrictions")
 RELAY = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"
@@ -115,7 +117,7 @@ def configuration(context: Context) -> Iterator[Probe]:
     yield probes.RelayRestrictions()
     unit = context.platform.unit
     yield probes.UnitRuns(unit("postfix-worker"), starter=unit("postfix"))
-    yield probes.Listeners((25,))
+    yield probes.Listeners((25,), FILTERS, {25: ("master",)})
 
 
 def conversation(context: Context) -> Iterator[Probe]:
