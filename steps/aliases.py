@@ -23,9 +23,19 @@ ROLES = {
 
 
 def entries(context: Context) -> dict[str, list[str]]:
-    """Every alias of this step and where it leads."""
+    """Every alias of this step and where it leads; whoever writes can be answered."""
     given = {name.lower(): list(targets) for name, targets in context["aliases"].items()}
-    return {"root": [context["root"]], **ROLES, **given}
+    return {"root": [context["root"]], **ROLES, **written_as(context), **given}
+
+
+def written_as(context: Context) -> dict[str, list[str]]:
+    """The names in our own domains under which logins write."""
+    found: dict[str, list[str]] = {}
+    for login, address in context["senders"].items():
+        name, _, domain = address.lower().rpartition("@")
+        if domain in context.of("postfix")["domains"] and name != login:
+            found[name] = [login]
+    return found
 
 
 def people(
