@@ -54,6 +54,8 @@ def wizard(options: argparse.Namespace) -> int:
 def plan(options: argparse.Namespace) -> int:
     """Every change that would be made; 10 when there are any."""
     engine = _looking(options, Answers.load(options.answers, STEPS))
+    # everything that is wrong in the file is said at once, as `apply` would
+    engine.resolved()
     plans = [engine.plan(step_id) for step_id in _chosen(engine, options.steps)]
     missing = engine.missing_packages([plan.step.id for plan in plans])
     if options.json:
