@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tomllib
 from collections.abc import Iterator
@@ -196,3 +197,19 @@ def test_a_host_without_python_is_told_what_is_missing(internet: Internet, suite
                 assert version == "mailwizard 0.1.0\n"
             said = helps(host.run([LAUNCHER, "check"], user="alice", check=False), 3, "Python 3.11")
             assert f"sudo {LAUNCHER}" in said
+
+
+@pytest.mark.parametrize("suite", images.SUITES)
+def test_the_second_start_costs_little(prepared: Prepared, suite: str) -> None:
+    with Host(prepared.ready(suite), net=prepared.internet.network) as host:
+        timed = f"for n in 1 2 3; do date +%s%N; {LAUNCHER} --version >/dev/null; done; date +%s%N"
+        program = host.run(["sh", "-c", "echo /usr/local/lib/mailwizard/env-*/bin"]).stdout.strip()
+        direct = timed.replace(LAUNCHER, f"{program}/python -I {program}/mailwizard")
+        times = []
+        for line in (timed, direct):
+            stamps = [int(stamp) for stamp in host.run(line, user="alice").stdout.split()]
+            times.append(min(b - a for a, b in itertools.pairwise(stamps)) / 1e9)
+        launching = times[0] - times[1]
+        print(f"\n{suite}: a start takes {times[0]:.2f} s, {launching:.2f} s of it the launcher")
+        # generous: other work may share the processor
+        assert launching < 0.5
