@@ -90,7 +90,7 @@ def test_the_walk_from_the_first_line_to_the_last(host: Host, suite: str) -> Non
     person.sees("Step 3 of 3: Aliases")
     person.answers("Login that reads root's mail", "nobody@here", "alice")
     person.answers("Further names and lists", "info = |cat", "sales = alice, bob")
-    person.answers("Sender addresses", "mallory = alice.liddell@example.test")
+    person.answers("Sender addresses", "mallory = mallory@foreign.test")
     person.sees("there is no login 'mallory'")
     person.answers("Sender addresses", "alice = alice.liddell@example.test")
     person.picks("Apply these changes, then check", "What shall be done with aliases?")
