@@ -26,11 +26,11 @@ systemctl show -p Id,ActiveState,UnitFileState postfix 'postfix@-'
 """
 Whole = tuple[dict[str, tree.TreeEntry], str]
 # What a removal leaves: accounts and their backups, the key pair that ssl-cert makes, what ldconfig
-# keeps, and /etc/aliases, which Debian's own packages leave as well.
+# keeps, and the aliases, which Debian's own packages leave as well.
 LEFT = (
     *("/etc/passwd*", "/etc/group*", "/etc/shadow*", "/etc/gshadow*", "/etc/sub?id*"),
     *("/etc/ld.so.cache", "/etc/ssl/certs*", "/etc/ssl/private*", "/etc/.pwd.lock"),
-    "/etc/aliases",
+    *("/etc/aliases", "/etc/aliases.db"),
 )
 
 
