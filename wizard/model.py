@@ -16,8 +16,8 @@ from typing import Any, Protocol
 class Outcome(StrEnum):
     """A verdict; "could not ask" is unknown, never pass and never fail."""
 
-    PASS = "pass"
     SKIPPED = "skipped"
+    PASS = "pass"
     UNKNOWN = "unknown"
     WARN = "warn"
     FAIL = "fail"

@@ -58,9 +58,8 @@ def install(host: LocalHost, journal: Journal, roles: Sequence[str]) -> Iterator
             yield from _transact(host, roles, names)
         except CommandFailed as failed:
             tidy(host)
-            yield Failed(
-                STEP, failed.message, "See the log, mend the cause, try again.", failed.tail
-            )
+            hint = f"Mend what {host.state_dir}/log/{UNIT}.log names, and try again."
+            yield Failed(STEP, failed.message, hint, failed.tail)
             return
         tidy(host)
         journal.done(entry, [subject.capture(host)])
