@@ -1,8 +1,8 @@
-"""Mail for root, postmaster, abuse and the other role names reaches a person; senders look right."""
+"""Mail for root, postmaster, abuse and other role names reaches a person; senders look right."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from mailwizard import probes
 from mailwizard.changes import FileContent, KeyedEntries, LookupMap, PostfixParameters, Service
@@ -23,12 +23,24 @@ ROLES = {
 
 
 def entries(context: Context) -> dict[str, list[str]]:
-    """Every alias of this step and where it leads."""
+    """Every alias of this step and where it leads; whoever writes can be answered."""
     given = {name.lower(): list(targets) for name, targets in context["aliases"].items()}
-    return {"root": [context["root"]], **ROLES, **given}
+    return {"root": [context["root"]], **ROLES, **written_as(context), **given}
 
 
-def people(name: str, table: Mapping[str, Sequence[str]], seen: frozenset[str] = frozenset()) -> set[str]:
+def written_as(context: Context) -> dict[str, list[str]]:
+    """The names in our own domains under which logins write."""
+    found: dict[str, list[str]] = {}
+    for login, address in context["senders"].items():
+        name, _, domain = address.lower().rpartition("@")
+        if domain in context.of("postfix")["domains"] and name != login:
+            found[name] = [login]
+    return found
+
+
+def people(
+    name: str, table: Mapping[str, Sequence[str]], seen: frozenset[str] = frozenset()
+) -> set[str]:
     """The logins and addresses where a name ends; raises ValueError on a loop."""
     if name in seen:
         raise ValueError(f"{name} leads back to itself")
@@ -44,15 +56,17 @@ def review(context: Context) -> Iterator[tuple[str, str]]:
     if context["root"] not in logins:
         known = ", ".join(sorted(facts.people(context.look))) or "none yet; make one with adduser"
         yield "root", f"there is no login '{context['root']}' on this host (people: {known})"
-    for name in table:
-        yield from _dead_end(name, table, logins)
+    # the root that was given is complained of once, not at each name that leads there
+    known_ends = {*logins, context["root"]}
+    for name in context["aliases"]:
+        yield from _dead_end(name.lower(), table, known_ends)
     for login in context["senders"]:
         if login not in logins:
             yield "senders", f"there is no login '{login}' on this host"
 
 
 def _dead_end(
-    name: str, table: Mapping[str, Sequence[str]], logins: Sequence[str]
+    name: str, table: Mapping[str, Sequence[str]], known_ends: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     try:
         ends = people(name, table)
@@ -60,7 +74,7 @@ def _dead_end(
         yield "aliases", f"{error}; end it at a login or an address"
         return
     for end in sorted(ends):
-        if "@" not in end and end not in logins and name != "root":
+        if "@" not in end and end not in known_ends:
             yield "aliases", f"{name} leads to '{end}', which is neither a login nor an alias"
 
 

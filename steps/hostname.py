@@ -15,7 +15,8 @@ from mailwizard.probes.networks import is_private
 from mailwizard.render import render
 
 MAIL_DAEMONS = ("master", "smtpd", "dovecot", "imap-login", "pop3-login")
-OWNERS = {port: MAIL_DAEMONS for port in (25, 465, 587, 143, 993)} | {80: ("nginx", "apache2", "httpd")}
+WEB_SERVERS = ("nginx", "apache2", "httpd")
+OWNERS = dict.fromkeys((25, 465, 587, 143, 993), MAIL_DAEMONS) | {80: WEB_SERVERS}
 
 
 def plan(context: Context) -> Iterator[Change]:
@@ -40,7 +41,7 @@ def probe(context: Context) -> Iterator[Probe]:
     yield probes.FullHostName(fqdn)
     yield probes.NameIsHere(fqdn)
     yield probes.ClockRight()
-    yield probes.DiskRoom()
+    yield probes.DiskRoom(message_size=context.of("postfix").get("message_size") or 0)
     yield probes.MemoryRoom()
     yield probes.PortsFree(OWNERS)
     yield probes.BehindNat(public)

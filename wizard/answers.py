@@ -16,7 +16,7 @@ from mailwizard.fields import Bool, Listing, Table, nearest, quoted
 from mailwizard.model import Context, Host, Kind, Look, Question, Step
 from mailwizard.secret import read_secret
 
-__all__ = ["ENABLED", "Answers", "Complaint", "dump", "example", "read_secret"]
+__all__ = ["ENABLED", "Answers", "Complaint", "dump", "example", "read_secret", "refuse"]
 
 LARGEST = 2**20
 ENABLED = "enabled"
@@ -47,7 +47,7 @@ class Answers:
         """The answers in TOML; every table and key is known, the values are not yet checked."""
         tables = _decode(text, name)
         complaints = [found for key in tables for found in _unknown(key, tables[key], steps)]
-        _refuse(complaints)
+        refuse(complaints)
         kinds = {step.id: _kinds(step) for step in steps}
         return cls(
             tuple(steps),
@@ -103,7 +103,7 @@ class Answers:
     def resolve(self, steps: Sequence[Step], look: Look) -> dict[str, dict[str, Any]]:
         """Every value, checked; raises one BadAnswer that tells everything that is wrong."""
         resolved, complaints = self.examine(steps, look)
-        _refuse(complaints)
+        refuse(complaints)
         return resolved
 
     def save(self, host: Host, path: str) -> None:
@@ -289,7 +289,8 @@ def _found(value: Any, error: ValueError) -> str:
     )
 
 
-def _refuse(complaints: Sequence[Complaint]) -> None:
+def refuse(complaints: Sequence[Complaint]) -> None:
+    """Raise one BadAnswer that tells every complaint; none, none."""
     if not complaints:
         return
     key, reason = complaints[0]

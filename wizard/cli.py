@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
+import errno
 import os
 import re
 import signal
@@ -14,11 +16,21 @@ from types import FrameType
 from typing import NoReturn
 
 from mailwizard import __version__
-from mailwizard.errors import BadUsage, Stopped, WizardError
+from mailwizard.errors import BadUsage, WizardError
 
 STATE = "/var/lib/mailwizard"
 USAGE_HINT = "`mailwizard --help` lists the commands."
+STOPPING = (signal.SIGTERM, signal.SIGHUP)
+REPEAT = 2.0
 COMMANDS = ("plan", "apply", "check", "status", "undo", "dns", "export", "answers")
+
+
+class Halted(KeyboardInterrupt):
+    """A hang-up or SIGTERM; not an Exception: those are taken for the failure of a step."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,11 +61,11 @@ def parser() -> argparse.ArgumentParser:
     """Every command and option of the design's section 3."""
     top = Parser(prog="mailwizard", add_help=False, allow_abbrev=False)
     common = Parser(add_help=False, allow_abbrev=False)
-    for each in (top, common):
-        kept = {} if each is top else {"default": argparse.SUPPRESS}
+    # given again after the command they count too, and not given there they change nothing
+    for each, state, yes in ((top, STATE, False), (common, argparse.SUPPRESS, argparse.SUPPRESS)):
         each.add_argument("-h", "--help", action=Help, nargs=0)
-        each.add_argument("--state", metavar="DIR", **({"default": STATE} | kept))
-        each.add_argument("--yes", action="store_true", **kept)
+        each.add_argument("--state", metavar="DIR", default=state)
+        each.add_argument("--yes", action="store_true", default=yes)
     top.add_argument("--version", action="version", version=f"mailwizard {__version__}")
     top.add_argument("--plain", action="store_true")
     top.add_argument("--unproven", action="store_true")
@@ -86,26 +98,72 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; every expected error is two lines on stderr and its exit code."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    for number in STOPPING:
+        signal.signal(number, _halt)
+    _give_streams()
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return code
     except WizardError as error:
-        print(f"mailwizard: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(error.hint, file=sys.stderr)
+        _complain(f"mailwizard: {error.message}", error.hint)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("\nmailwizard: stopped; run it again to go on.", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        ended_by = stop.number if isinstance(stop, Halted) else signal.SIGINT
+        _complain("", "mailwizard: stopped; run it again to go on.")
+        _say_no_more()
+        return 128 + ended_by
     except BrokenPipeError:
-        # whoever read our output has gone; say nothing more, not even at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # whoever read our output has gone
+        _say_no_more()
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _say_no_more()
+        room = "Make room (see `df -h`), then run it again."
+        _complain("mailwizard: the output cannot be written: no space left", room)
         return 1
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    raise Stopped(number)
+def _give_streams() -> None:
+    """A stream that was closed before we began (`>&-`) is None to Python: let it lead nowhere."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # kept open to the end, as the stream that it stands for would be
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: PTH123, SIM115
+
+
+def _complain(*lines: str) -> None:
+    """To standard error, which may have gone with the terminal."""
+    with contextlib.suppress(OSError):
+        print("\n".join(lines).rstrip(), file=sys.stderr, flush=True)
+
+
+def _say_no_more() -> None:
+    """Not even at exit, when Python writes out what is left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _halt(number: int, _frame: FrameType | None) -> None:
+    # they come in pairs when a session ends; the second must not cut short the first
+    for each in STOPPING:
+        signal.signal(each, signal.SIG_IGN)
+    # what is raised inside a destructor or a callback is lost: raise it until it arrives
+    sys.unraisablehook = _unraisable
+    signal.signal(signal.SIGALRM, lambda *_: _raise(number))
+    signal.setitimer(signal.ITIMER_REAL, REPEAT, REPEAT)
+    _raise(number)
+
+
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    if not isinstance(lost.exc_value, Halted):
+        sys.__unraisablehook__(lost)
+
+
+def _raise(number: int) -> NoReturn:
+    raise Halted(number)
 
 
 def _run(argv: list[str]) -> int:

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from mailwizard import platform, show, trouble, unattended
 from mailwizard.answers import Answers, example
@@ -34,7 +35,9 @@ def wizard(options: argparse.Namespace) -> int:
     from mailwizard.terminal import problem_here
 
     if not sys.stdin.isatty():
-        hint = "Without one: mailwizard apply -a ANSWERS --yes. `mailwizard answers` prints a start."
+        hint = (
+            "Without one: mailwizard apply -a ANSWERS --yes. `mailwizard answers` prints a start."
+        )
         raise BadUsage("there is no terminal to ask questions on", hint=hint)
     if not options.plain and (problem := problem_here()):
         raise BadUsage(problem)
@@ -51,6 +54,8 @@ def wizard(options: argparse.Namespace) -> int:
 def plan(options: argparse.Namespace) -> int:
     """Every change that would be made; 10 when there are any."""
     engine = _looking(options, Answers.load(options.answers, STEPS))
+    # everything that is wrong in the file is said at once, as `apply` would
+    engine.resolved()
     plans = [engine.plan(step_id) for step_id in _chosen(engine, options.steps)]
     missing = engine.missing_packages([plan.step.id for plan in plans])
     if options.json:
@@ -69,9 +74,10 @@ def apply(options: argparse.Namespace) -> int:
     answers = Answers.load(options.answers, STEPS)
     _known(options.steps)
     _need_somebody(options)
+    # wrong answers are refused before there is so much as a state folder
+    answers.resolve(STEPS, _host_to_change(options))
     with _changing(options, answers) as engine:
         steps = _chosen(engine, options.steps)
-        engine.resolved()
         if not options.yes:
             _confirm(f"Set up {', '.join(steps)} on this host?")
         engine.remember()
@@ -113,14 +119,16 @@ def status(options: argparse.Namespace) -> int:
 def undo(options: argparse.Namespace) -> int:
     """What the steps changed, as it was before."""
     if bool(options.steps) == bool(options.all):
-        raise BadUsage("name the steps to undo, or --all", hint="For example: mailwizard undo aliases")
+        raise BadUsage(
+            "name the steps to undo, or --all", hint="For example: mailwizard undo aliases"
+        )
     _known(options.steps)
     _need_somebody(options)
     with _changing(options) as engine:
         named = [step.id for step in STEPS] if options.all else _known(options.steps)
         steps = [*named, *engine.dependents(named)]
         if len(steps) > len(named):
-            print(f"Built on these, and undone with them: {', '.join(steps[len(named):])}")
+            print(f"Built on these, and undone with them: {', '.join(steps[len(named) :])}")
         if not options.yes:
             _confirm(f"Undo {', '.join(steps)}?")
         code = _say(engine.undo(steps), as_json=False)
@@ -148,7 +156,7 @@ def export(options: argparse.Namespace) -> int:
     _need_answers(engine)
     text = answerfile.text(engine) if options.format == "answers" else script.text(engine)
     if options.output:
-        engine.host.write(os.path.abspath(options.output), text.encode(), mode=0o600)
+        engine.host.write(str(Path(options.output).absolute()), text.encode(), mode=0o600)
     else:
         print(text, end="")
     return 0
@@ -176,15 +184,7 @@ COMMANDS = {
 @contextlib.contextmanager
 def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iterator[Engine]:
     """The engine over this host, locked, for a command that changes it."""
-    found = platform.here()
-    _need_root(options.command or "the wizard")
-    if not os.path.isdir("/run/systemd/system"):
-        raise HostRefused(
-            "this host does not run systemd",
-            hint="mailwizard starts daemons and long commands through systemd.",
-        )
-    _refuse_unproven(found, getattr(options, "unproven", False))
-    host = LocalHost(found, _state_folder(options))
+    host = _host_to_change(options)
     with _said_in_words(host.state_dir), _locked(host):
         journal = Journal(f"{host.state_dir}/journal.db", platform.machine_id())
         for notice in journal.notices:
@@ -197,9 +197,24 @@ def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iter
             if isinstance(error, WizardError) or trouble.in_words(error, host.state_dir):
                 raise
             hint = f"A report is in {engine.report_crash(error)}. Run mailwizard again to go on."
-            raise WizardError(f"mailwizard itself broke: {type(error).__name__}", hint=hint) from error
+            raise WizardError(
+                f"mailwizard itself broke: {type(error).__name__}", hint=hint
+            ) from error
         finally:
             journal.close()
+
+
+def _host_to_change(options: argparse.Namespace) -> LocalHost:
+    """This host, if it is one that we may change; raises HostRefused."""
+    found = platform.here()
+    _need_root(options.command or "the wizard")
+    if not Path("/run/systemd/system").is_dir():
+        raise HostRefused(
+            "this host does not run systemd",
+            hint="mailwizard starts daemons and long commands through systemd.",
+        )
+    _refuse_unproven(found, getattr(options, "unproven", False))
+    return LocalHost(found, _state_folder(options))
 
 
 @contextlib.contextmanager
@@ -221,7 +236,7 @@ def _locked(host: LocalHost) -> Iterator[None]:
 
 
 def _state_folder(options: argparse.Namespace) -> str:
-    folder: str = os.path.abspath(options.state)
+    folder: str = str(Path(options.state).absolute())
     if refused := trouble.not_a_state_folder(folder):
         raise refused
     return folder
@@ -231,7 +246,7 @@ def _looking(options: argparse.Namespace, given: Answers | None = None) -> Engin
     """The engine over this host for a command that only looks."""
     host = LocalHost(platform.here(), _state_folder(options))
     path = f"{host.state_dir}/journal.db"
-    if os.path.isdir(host.state_dir) and not os.access(host.state_dir, os.R_OK | os.X_OK):
+    if os.access(host.state_dir, os.F_OK) and not os.access(host.state_dir, os.R_OK | os.X_OK):
         if given is None:
             raise HostRefused(f"{host.state_dir} can be read by root alone", hint="Use sudo.")
         path = "/nonexistent/journal.db"
@@ -241,7 +256,7 @@ def _looking(options: argparse.Namespace, given: Answers | None = None) -> Engin
 
 def _remembered(host: LocalHost) -> Answers:
     path = f"{host.state_dir}/answers.toml"
-    return Answers.load(path, STEPS) if os.path.exists(path) else Answers.empty(STEPS)
+    return Answers.load(path, STEPS) if os.access(path, os.F_OK) else Answers.empty(STEPS)
 
 
 def _refuse_unproven(found: Platform, accepted: bool) -> None:
@@ -266,7 +281,9 @@ def _need_answers(engine: Engine) -> None:
         if any(engine.answers.values.values()):
             raise
         hint = "First: mailwizard (it asks), or: mailwizard apply -a ANSWERS (it reads a file)."
-        raise BadUsage("mailwizard has not set up anything on this host yet", hint=hint) from missing
+        raise BadUsage(
+            "mailwizard has not set up anything on this host yet", hint=hint
+        ) from missing
 
 
 def _known(names: Sequence[str]) -> list[str]:
@@ -311,5 +328,3 @@ def _say(events: Iterator[Event], *, as_json: bool) -> int:
 def _print(lines: Sequence[str]) -> None:
     for line in lines:
         print(line, flush=True)
-
-

@@ -22,5 +22,5 @@ def report(host: LocalHost, error: BaseException) -> str:
         f"{host.platform.id} {host.platform.version}\n"
         f"arguments: {len(sys.argv) - 1}\n\n{frames}{type(error).__name__}: {error}\n"
     )
-    host.write(path, clean(text).encode(), mode=0o600)
+    host.write(path, clean(host.without_secrets(text)).encode(), mode=0o600)
     return path

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mailwizard import planning, transaction
-from mailwizard.answers import Answers
+from mailwizard.answers import Answers, Complaint, refuse
 from mailwizard.errors import ProofFailed, ReadBackFailed, WizardError
 from mailwizard.events import (
     AlreadySo,
@@ -41,7 +42,7 @@ class Engine:
         self.answers = answers
         self.host = host
         self.journal = journal
-        self._resolved: Mapping[str, Mapping[str, Any]] | None = None
+        self._found: tuple[Mapping[str, Mapping[str, Any]], list[Complaint]] | None = None
 
     def step(self, step_id: str) -> Step:
         return next(step for step in self.steps if step.id == step_id)
@@ -59,6 +60,7 @@ class Engine:
         for entry in self.journal.entries():
             for path in filter(None, map(path_of, entry.subjects)):
                 self.host.sweep(path)
+        transaction.tidy(self.host)
 
     # answers -------------------------------------------------------------------------------
 
@@ -73,18 +75,24 @@ class Engine:
 
     def remember(self) -> None:
         """Keep the answers as given, at once on disk, for a later resume, check or export."""
-        self._resolved = None
+        self._found = None
         self.answers.save(self.host, f"{self.host.state_dir}/answers.toml")
+
+    def _examined(self) -> tuple[Mapping[str, Mapping[str, Any]], list[Complaint]]:
+        """Every value that can be had and all that is wrong, as the host was when last changed."""
+        if self._found is None:
+            self._found = self.answers.examine(self.steps, self.host)
+        return self._found
 
     def resolved(self) -> Mapping[str, Mapping[str, Any]]:
         """All answers, checked, defaults filled in; raises BadAnswer."""
-        if self._resolved is None:
-            self._resolved = self.answers.resolve(self.steps, self.host)
-        return self._resolved
+        found, complaints = self._examined()
+        refuse(complaints)
+        return found
 
     def defaults(self, step_id: str) -> dict[str, Any]:
         """What to show for each question: the given value, else the default."""
-        found, _ = self.answers.examine(self.steps, self.host)
+        found, _ = self._examined()
         given = self.answers.values.get(step_id, {})
         return {
             question.name: found.get(step_id, {}).get(question.name, given.get(question.name))
@@ -93,12 +101,17 @@ class Engine:
 
     def complaints(self, step_id: str) -> list[tuple[str, str]]:
         """(question, what is wrong) for one step's answers as they stand."""
-        _, complaints = self.answers.examine(self.steps, self.host)
+        _, complaints = self._examined()
         mine = (found for found in complaints if found[0].partition(".")[0] == step_id)
         return [(key.partition(".")[2], said) for key, said in mine]
 
     def context(self, step_id: str) -> Context:
-        return Context(step_id, self.resolved(), self.host)
+        """What the step may know; raises BadAnswer over its own answers and those before it."""
+        found, complaints = self._examined()
+        ids = [step.id for step in self.steps]
+        settled = ids[: ids.index(step_id) + 1]
+        refuse([each for each in complaints if each[0].partition(".")[0] in settled])
+        return Context(step_id, found, self.host)
 
     # looking -------------------------------------------------------------------------------
 
@@ -136,18 +149,24 @@ class Engine:
     # changing ------------------------------------------------------------------------------
 
     def missing_packages(self, step_ids: Iterable[str]) -> tuple[str, ...]:
-        roles = {r for s in step_ids for r in self.step(s).packages(self.context(s))}
-        return transaction.missing(self.host, sorted(roles))
+        """What the steps need and is not installed, as far as their answers tell it."""
+        return transaction.missing(self.host, self._roles(step_ids))
+
+    def _roles(self, step_ids: Iterable[str]) -> list[str]:
+        found, _ = self._examined()
+        roles: set[str] = set()
+        for step_id in step_ids:
+            # packages may be asked for before the questions are; most depend on no answer
+            with contextlib.suppress(KeyError):
+                roles |= set(self.step(step_id).packages(Context(step_id, found, self.host)))
+        return sorted(roles)
 
     def prepare(self, step_ids: Iterable[str]) -> Iterator[Event]:
         """One package transaction for all these steps; nothing is started by it."""
-        roles = {r for s in step_ids for r in self.step(s).packages(self.context(s))}
-        events = transaction.install(self.host, self.journal, sorted(roles))
+        events = transaction.install(self.host, self.journal, self._roles(step_ids))
         yield from self._logged(transaction.STEP, events)
 
-    def apply(
-        self, step_id: str, *, overwrite: frozenset[str] = frozenset()
-    ) -> Iterator[Event]:
+    def apply(self, step_id: str, *, overwrite: frozenset[str] = frozenset()) -> Iterator[Event]:
         """Make the step's due changes; ends with Failed when one of them did not come to be."""
         yield from self._logged(step_id, self._apply(step_id, overwrite))
 
@@ -182,7 +201,7 @@ class Engine:
                 self.journal.done(entry, images, "kept")
 
     def probe(self, step_id: str) -> Iterator[Event]:
-        """Ask every probe of the step, and the critical ones of the steps before; ends with Gate."""
+        """Ask the step's probes, and the critical ones of the steps before; ends with Gate."""
         yield from self._logged(step_id, self._probe(step_id))
 
     def _probe(self, step_id: str) -> Iterator[Event]:

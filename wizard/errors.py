@@ -68,11 +68,3 @@ class ProofFailed(WizardError):
 
 class HandEdited(WizardError):
     """Something we own was edited by hand since; it is the administrator's to decide."""
-
-
-class Stopped(WizardError):
-    """A signal ended the run; the state is saved."""
-
-    def __init__(self, signal: int) -> None:
-        super().__init__("stopped by a signal", hint="Run mailwizard again to go on.")
-        self.exit_code = 128 + signal

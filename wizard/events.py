@@ -24,12 +24,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted(Event):
+    """The work on a step begins."""
+
     name: ClassVar[str] = "step-started"
     title: str
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeStarted(Event):
+    """A change is about to be made, as it was shown."""
+
     name: ClassVar[str] = "change-started"
     title: str
     preview: str
@@ -38,6 +42,8 @@ class ChangeStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChangeDone(Event):
+    """A change was made and read back."""
+
     name: ClassVar[str] = "change-done"
     title: str
     seconds: float
@@ -45,6 +51,8 @@ class ChangeDone(Event):
 
 @dataclass(frozen=True, slots=True)
 class AlreadySo(Event):
+    """A change was not needed."""
+
     name: ClassVar[str] = "already-so"
     title: str
 
@@ -77,6 +85,8 @@ class Drifted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ProbeStarted(Event):
+    """A probe is being asked."""
+
     name: ClassVar[str] = "probe-started"
     id: str
     title: str
@@ -85,6 +95,8 @@ class ProbeStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ProbeDone(Event):
+    """What a probe heard."""
+
     name: ClassVar[str] = "probe-done"
     id: str
     title: str
@@ -116,6 +128,8 @@ class Failed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Undone(Event):
+    """What one change touched is as it was, or why not."""
+
     name: ClassVar[str] = "undone"
     title: str
     problem: str = ""

@@ -9,30 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from mailwizard import subjects
 from mailwizard.errors import HostRefused
+from mailwizard.journalfile import SCHEMA, TABLES, aside, connect, put, seal, sound
 from mailwizard.model import Image, Subject
-
-SCHEMA = 1
-_TABLES = """
-CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE entries(
-  id INTEGER PRIMARY KEY, step TEXT NOT NULL, title TEXT NOT NULL, state TEXT NOT NULL,
-  subjects TEXT NOT NULL, before TEXT NOT NULL, after TEXT, shell TEXT NOT NULL, at TEXT NOT NULL);
-CREATE TABLE gates(
-  id INTEGER PRIMARY KEY, step TEXT NOT NULL, open INTEGER NOT NULL, outcome TEXT NOT NULL,
-  at TEXT NOT NULL, entry INTEGER NOT NULL);
-"""
 
 
 def now() -> str:
@@ -74,20 +62,26 @@ class Journal:
         self.notices: list[str] = []
         # a package transaction may run beside the questions, on a thread of its own
         self._turn = threading.Lock()
-        fresh = not (os.path.exists(path) or os.path.exists(f"{path}.good"))
-        if not fresh and not _sound(path):
+        fresh = not any(os.access(name, os.F_OK) for name in (path, f"{path}.good"))
+        self._aside = aside(path) if read_only and not fresh else None
+        if self._aside:
+            self.path = f"{self._aside.name}/journal.db"
+        if not fresh and not sound(self.path, read_only=read_only):
             self._fall_back()
         if fresh and not read_only:
             self._create(machine)
-        self._db = _connect(
-            ":memory:" if read_only and fresh else self.path, read_only and not fresh
-        )
+        if read_only and fresh:
+            self._db = connect(":memory:")
+        else:
+            self._db = connect(self.path, read_only=read_only)
         if fresh and read_only:
             self._fill(machine)
         self._refuse_foreign(machine)
 
     def close(self) -> None:
         self._db.close()
+        if self._aside:
+            self._aside.cleanup()
 
     def intend(
         self, step: str, title: str, subs: Sequence[Subject], before: Sequence[Image], shell: str
@@ -117,7 +111,7 @@ class Journal:
 
     def gate(self, step: str, is_open: bool, outcome: str) -> None:
         """Record the probes' verdict; an open gate also makes the good copy."""
-        newest = self._db.execute("SELECT COALESCE(MAX(id), 0) FROM entries").fetchone()[0]
+        newest = self._read("SELECT COALESCE(MAX(id), 0) FROM entries")[0][0]
         self._write(
             "INSERT INTO gates(step, open, outcome, at, entry) VALUES(?, ?, ?, ?, ?)",
             *(step, int(is_open), outcome, now(), newest),
@@ -134,28 +128,28 @@ class Journal:
         self._write("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)", key, value)
 
     def noted(self, key: str) -> str:
-        row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
-        return row[0] if row else ""
+        rows = self._read("SELECT value FROM meta WHERE key=?", key)
+        return str(rows[0][0]) if rows else ""
 
     def entries(self, step: str | None = None) -> list[Entry]:
         """What stands (not undone), oldest first."""
-        rows = self._db.execute(
+        rows = self._read(
             "SELECT id, step, title, state, subjects, before, after, at FROM entries"
             " WHERE state != 'undone' AND (? IS NULL OR step = ?) ORDER BY id",
-            (step, step),
+            *(step, step),
         )
         return [_entry(row) for row in rows]
 
     def last_gate(self, step: str, *, only_open: bool = False) -> GateRecord | None:
-        row = self._db.execute(
+        rows = self._read(
             "SELECT step, open, outcome, at, entry FROM gates WHERE step = ? AND open >= ?"
             " ORDER BY id DESC LIMIT 1",
-            (step, int(only_open)),
-        ).fetchone()
-        return GateRecord(row[0], bool(row[1]), *row[2:]) if row else None
+            *(step, int(only_open)),
+        )
+        return next((GateRecord(name, bool(is_open), *rest) for name, is_open, *rest in rows), None)
 
     def left_behind(self) -> dict[str, str]:
-        """Each part we own and how we left it; parts of a change that was cut short are not in it."""
+        """Each part we own and how we left it, but none of a change that was cut short."""
         parts: dict[str, str] = {}
         for entry in self.entries():
             for place, subject in enumerate(entry.subjects):
@@ -171,121 +165,78 @@ class Journal:
         unborn = f"{self.path}.new"
         for leftover in (unborn, f"{unborn}-journal", f"{self.path}-journal"):
             Path(leftover).unlink(missing_ok=True)
-        self._db = _connect(unborn, False)
-        os.chmod(unborn, 0o600)
+        Path(unborn).touch(mode=0o600)
+        self._db = connect(unborn)
         self._fill(machine)
         self._db.close()
-        _put(unborn, self.path)
+        put(Path(unborn), Path(self.path))
 
     def _fill(self, machine: str) -> None:
-        self._db.executescript(_TABLES)
+        self._db.executescript(TABLES)
         self._write("INSERT INTO meta VALUES('schema', ?)", str(SCHEMA))
         self._write("INSERT INTO meta VALUES('machine', ?)", machine)
 
     def _refuse_foreign(self, machine: str) -> None:
-        schema = int(self.noted("schema") or 0)
-        if schema > SCHEMA:
-            raise HostRefused(
-                f"{self.path} was written by a newer mailwizard (format {schema}, this knows {SCHEMA})",
-                hint="Use that newer version; nothing was changed.",
-            )
         if self.noted("machine") != machine:
             raise HostRefused(
                 f"{self.path} belongs to another host (its machine-id differs)",
-                hint="A copied state is not replayed. Move it away, or use --state with a new folder.",
+                hint="A copied state is not replayed. Name another folder with --state.",
             )
+
+    def _read(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._turn:
+            return self._db.execute(statement, values).fetchall()
 
     def _write(self, statement: str, *values: Any) -> int:
         """The one place where the journal is written: a change and its seal, in one commit."""
         with self._turn, self._db:
             cursor = self._db.execute(statement, values)
-            seal = _seal(self._db)
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES('seal', ?)", (seal,))
+            sealed = seal(self._db)
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES('seal', ?)", (sealed,))
         return cursor.lastrowid or 0
 
     def _copy(self) -> None:
-        temporary = f"{self.path}.good-new"
-        Path(temporary).unlink(missing_ok=True)
-        copy = _connect(temporary, False)
-        self._db.backup(copy)
-        copy.close()
-        os.chmod(temporary, 0o600)
-        _put(temporary, f"{self.path}.good")
+        unborn = Path(f"{self.path}.good-new")
+        with self._turn:
+            unborn.unlink(missing_ok=True)
+            unborn.touch(mode=0o600)
+            with contextlib.closing(connect(str(unborn))) as copy:
+                self._db.backup(copy)
+            put(unborn, Path(f"{self.path}.good"))
 
     def _fall_back(self) -> None:
         good = f"{self.path}.good"
         kept = f"{self.path}.damaged-{int(time.time())}"
-        if not _sound(good):
+        if not sound(good, read_only=self.read_only):
             raise HostRefused(
                 f"{self.path} is damaged, and there is no good copy of it",
-                hint="Move it away to start anew: what was changed so far can then not be undone.",
+                hint=f"Move {self.path}* away to start anew: what was changed so far can then not "
+                "be undone.",
             )
         if self.read_only:
-            self.path = good
+            self.path = kept = good
         else:
             # its rollback journal goes with it: it would be played into the good copy
             for ending in ("", "-journal"):
                 with contextlib.suppress(FileNotFoundError):
-                    os.replace(f"{self.path}{ending}", f"{kept}{ending}")
-            copy = f"{self.path}.new"
-            Path(copy).write_bytes(Path(good).read_bytes())
-            os.chmod(copy, 0o600)
-            _put(copy, self.path)
-        self.notices.append(f"the journal was damaged: went back to its last good copy ({kept})")
-
-
-def _connect(path: str, read_only: bool) -> sqlite3.Connection:
-    if read_only:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
-    else:
-        db = sqlite3.connect(path, check_same_thread=False)
-        # a commit is on the disk, and the deletion of its rollback journal too
-        db.execute("PRAGMA synchronous = EXTRA")
-    return db
-
-
-def _put(temporary: str, path: str) -> None:
-    """A finished file takes its place; both are durable afterwards (R2)."""
-    for name in (temporary, os.path.dirname(path)):
-        handle = os.open(name, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
-        if name == temporary:
-            os.replace(temporary, path)
-
-
-def _rows(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    yield from db.execute("SELECT key, value FROM meta WHERE key != 'seal' ORDER BY key")
-    yield from db.execute("SELECT * FROM entries ORDER BY id")
-    yield from db.execute("SELECT * FROM gates ORDER BY id")
-
-
-def _seal(db: sqlite3.Connection) -> str:
-    digest = sha256()
-    for row in _rows(db):
-        digest.update(repr(row).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
-
-
-def _sound(path: str) -> bool:
-    """True when the file is a journal whose every row is as it was written."""
-    if not os.path.exists(path):
-        return False
-    try:
-        # a rollback journal left by a killed writer is played back here, before anything is read
-        db = _connect(path, not os.access(path, os.W_OK))
-        try:
-            checked = db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-            row = db.execute("SELECT value FROM meta WHERE key='seal'").fetchone()
-            return checked and bool(row) and row[0] == _seal(db)
-        finally:
-            db.close()
-    except (sqlite3.Error, UnicodeDecodeError):
-        return False
+                    Path(f"{self.path}{ending}").replace(f"{kept}{ending}")
+            copy = Path(f"{self.path}.new")
+            copy.unlink(missing_ok=True)
+            copy.touch(mode=0o600)
+            copy.write_bytes(Path(good).read_bytes())
+            put(copy, Path(self.path))
+        self.notices.append(f"the journal was damaged: its last good copy is used, see {kept}")
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    found: list[Mapping[str, Any]] = json.loads(row[5])
-    after = None if row[6] is None else tuple(json.loads(row[6]))
-    loaded = tuple(subjects.load(kind, name) for kind, name in json.loads(row[4]))
-    return Entry(*row[:4], loaded, tuple(dict(image) for image in found), after, row[7])
+    number, step, title, state, touched, before, after, at = row
+    return Entry(
+        id=number,
+        step=step,
+        title=title,
+        state=state,
+        subjects=tuple(subjects.load(kind, name) for kind, name in json.loads(touched)),
+        before=tuple(json.loads(before)),
+        after=None if after is None else tuple(json.loads(after)),
+        at=at,
+    )

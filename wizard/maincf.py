@@ -89,3 +89,9 @@ def edited_master(look: Look, text: bytes, wanted: Mapping[str, str | None]) -> 
                     if not done.ok:
                         raise CommandFailed(done.argv, done.code, tuple(done.err.splitlines()))
         return look.read(f"{folder}/master.cf")
+
+
+def about_a_link(look: Look, complaint: str) -> bool:
+    """`postfix check` takes the mode of a link, which is always 0777, for that of a file."""
+    said, _, path = complaint.rpartition(": ")
+    return said.endswith("group or other writable") and look.state(path.strip()).kind == "link"

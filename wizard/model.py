@@ -16,8 +16,8 @@ from typing import Any, Protocol
 class Outcome(StrEnum):
     """A verdict; "could not ask" is unknown, never pass and never fail."""
 
-    PASS = "pass"
     SKIPPED = "skipped"
+    PASS = "pass"
     UNKNOWN = "unknown"
     WARN = "warn"
     FAIL = "fail"
@@ -83,6 +83,15 @@ class SecretRef:
     file: str = ""
 
 
+class Preseed(Protocol):
+    """What must be in place before a role's packages are unpacked."""
+
+    @property
+    def debconf(self) -> tuple[str, ...]: ...
+    @property
+    def files(self) -> Mapping[str, str]: ...
+
+
 class Platform(Protocol):
     """What differs between distributions and versions, as data; a role is e.g. "postfix"."""
 
@@ -102,6 +111,7 @@ class Platform(Protocol):
     def unit(self, role: str) -> str: ...
     def path(self, role: str) -> str: ...
     def user(self, role: str) -> str: ...
+    def preseed(self, role: str) -> Preseed: ...
 
 
 class Look(Protocol):
@@ -175,7 +185,7 @@ class Host(Look, Protocol):
         before: Sequence[str] = (),
         after: Sequence[str] = (),
     ) -> Detached:
-        """A long command in a transient unit that survives this process, or the one still running."""
+        """A long command in a unit that survives this process, or the one still running."""
         ...
 
     def write(
@@ -358,7 +368,9 @@ class Step:
     probes: Callable[[Context], Iterator[Probe]]
     packages: Callable[[Context], Sequence[str]] = field(default=lambda _context: ())
     """Platform roles, e.g. "postfix"; all steps' packages go into one transaction."""
-    review: Callable[[Context], Iterator[tuple[str, str]]] = field(default=lambda _context: iter(()))
+    review: Callable[[Context], Iterator[tuple[str, str]]] = field(
+        default=lambda _context: iter(())
+    )
     """Complaints over answers that no single field can see: (question name, what is wrong)."""
     records: Callable[[Context], Iterator[Record]] = field(default=lambda _context: iter(()))
     """What the DNS must hold; somebody else's hands publish it, `mailwizard dns` compares."""

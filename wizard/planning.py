@@ -33,10 +33,14 @@ def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
         if change.follows == "*":
             due = due or any(i.due and i.change.follows != "*" for i in found)
             due = due or _behind(journal, step.id, change.title, followers)
+        item = Pending(change, due, drift_of(journal, context.look, change) if due else None)
+        # what is kept as somebody edited it is not made, and nothing follows it
+        if _kept(journal, context.look, item):
+            continue
         if due:
             touched |= {path_of(subject) for subject in change.subjects(context.look)} - {""}
-        found.append(Pending(change, due, drift_of(journal, context.look, change) if due else None))
-    return [item for item in found if not _kept(journal, context.look, item)]
+        found.append(item)
+    return found
 
 
 def plan(journal: Journal, context: Context, step: Step) -> StepPlan:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from mailwizard.errors import WizardError
 from mailwizard.events import Event, ProbeDone, ProbeStarted
@@ -12,37 +13,43 @@ from mailwizard.model import Host, Outcome, Probe, Result
 
 GRACE = 1.0
 
+Answers = SimpleQueue[tuple[int, Result, float]]
+
 
 def ask_all(host: Host, probes: Sequence[tuple[str, Probe]]) -> Iterator[Event]:
     """For (step, probe): ProbeStarted for each, then ProbeDone in the order of the answers."""
     for step, probe in probes:
         yield ProbeStarted(step, probe.id, probe.title, probe.by_hand)
-    # daemon-like: a probe that ignores its deadline must not hold up the end of the run
-    pool = ThreadPoolExecutor(max_workers=max(1, len(probes)))
+    answers: Answers = SimpleQueue()
     begun = time.monotonic()
-    waiting = {pool.submit(_ask, host, probe): (step, probe) for step, probe in probes}
+    waiting = dict(enumerate(probes))
+    for number, (_, probe) in waiting.items():
+        # daemons: a probe that never returns must not hold up the end of the program, as the
+        # threads of a pool would
+        Thread(target=_ask, args=(host, probe, number, answers), daemon=True).start()
     while waiting:
-        limit = min(begun + probe.deadline + GRACE for _, probe in waiting.values())
-        done, _ = wait(waiting, max(0.0, limit - time.monotonic()), FIRST_COMPLETED)
-        now = time.monotonic()
-        late = {f for f, (_, p) in waiting.items() if now > begun + p.deadline + GRACE}
-        for future in done or late:
-            step, probe = waiting.pop(future)
-            result, seconds = _heard(future, probe, time.monotonic() - begun)
+        number, result, seconds = _next(answers, begun, waiting)
+        # an answer after the deadline comes too late
+        if number in waiting:
+            step, probe = waiting.pop(number)
             yield ProbeDone(step, probe.id, probe.title, probe.by_hand, result, seconds)
-    pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _heard(
-    future: Future[tuple[Result, float]], probe: Probe, elapsed: float
-) -> tuple[Result, float]:
-    if not future.done():
+def _next(
+    answers: Answers, begun: float, waiting: dict[int, tuple[str, Probe]]
+) -> tuple[int, Result, float]:
+    """The next answer, or "unknown" for the probe whose time is over first."""
+    number, (_, probe) = min(waiting.items(), key=lambda item: item[1][1].deadline)
+    left = begun + probe.deadline + GRACE - time.monotonic()
+    try:
+        return answers.get(timeout=max(0.0, left))
+    except Empty:
         said = f"no verdict within {probe.deadline:.0f} s"
-        return Result(Outcome.UNKNOWN, said, fix="Try again, or ask by hand."), elapsed
-    return future.result()
+        late = Result(Outcome.UNKNOWN, said, fix="Try again, or ask by hand.")
+        return number, late, time.monotonic() - begun
 
 
-def _ask(host: Host, probe: Probe) -> tuple[Result, float]:
+def _ask(host: Host, probe: Probe, number: int, answers: Answers) -> None:
     begun = time.monotonic()
     try:
         result = probe.ask(host)
@@ -51,4 +58,4 @@ def _ask(host: Host, probe: Probe) -> tuple[Result, float]:
     except Exception as failed:
         # a bug in one probe is one unknown verdict, not the end of the walk
         result = Result(Outcome.UNKNOWN, f"could not ask: {type(failed).__name__}: {failed}")
-    return result, time.monotonic() - begun
+    answers.put((number, result, time.monotonic() - begun))

@@ -8,14 +8,18 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-HEADER = "Written by mailwizard; edits by hand are noticed and kept, but `mailwizard` asks about them."
+HEADER = (
+    "Written by mailwizard; edits by hand are noticed and kept, but `mailwizard` asks about them."
+)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> str:
     """A value with a control character could start a line of its own in the daemon's file."""
-    if isinstance(value, str) and any(ord(c) < 32 or 127 <= ord(c) < 160 for c in value):
-        raise ValueError(f"control character in {value!r}")
-    return value
+    text = str(value)
+    if any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text):
+        # not the value itself: it may be a secret
+        raise ValueError("a value for a configuration file holds a control character")
+    return text
 
 
 @cache

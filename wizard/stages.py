@@ -21,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Parts of ours that were edited by hand since: what we left, what is there, what we would write."""
+    """Parts of ours edited by hand since: what we left, what is there, what we would write."""
 
     parts: tuple[str, ...]
     ours: str

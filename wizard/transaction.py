@@ -57,10 +57,22 @@ def install(host: LocalHost, journal: Journal, roles: Sequence[str]) -> Iterator
         try:
             yield from _transact(host, roles, names)
         except CommandFailed as failed:
-            yield Failed(STEP, failed.message, "See the log, mend the cause, try again.", failed.tail)
+            tidy(host)
+            hint = f"Mend what {host.state_dir}/log/{UNIT}.log names, and try again."
+            yield Failed(STEP, failed.message, hint, failed.tail)
             return
+        tidy(host)
         journal.done(entry, [subject.capture(host)])
     yield ChangeDone(STEP, TITLE, time.monotonic() - begun)
+
+
+def tidy(host: LocalHost) -> None:
+    """After a power cut: what kept services from starting goes, unless a run is still at work."""
+    forbidding = managers.manager_of(host.platform).no_start
+    left = [path for path, (text, _) in forbidding.items() if host.read(path) == text.encode()]
+    if left and not host.is_running(UNIT):
+        for path in left:
+            host.remove(path)
 
 
 def _finish_running(host: LocalHost) -> Iterator[Event]:

@@ -15,6 +15,7 @@ _HINTS = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
     errno.EROFS: "The file system is mounted read-only; often the disk is failing (see `dmesg`).",
+    errno.EPERM: "It may be immutable: see `lsattr`, and `chattr -i` takes that away.",
     errno.EIO: "The disk may be failing: see `dmesg`, and save what is on it.",
 }
 
@@ -22,8 +23,7 @@ _HINTS = {
 def in_words(error: BaseException, place: str) -> WizardError | None:
     """An error of the system below us as one of ours; None when it may be our own mistake."""
     if isinstance(error, OSError) and error.errno in _HINTS:
-        path = error.filename if isinstance(error.filename, str) else place
-        return WizardError(_sentence(error, path), hint=_HINTS[error.errno])
+        return WizardError(sentence(error, place), hint=_HINTS[error.errno])
     if isinstance(error, sqlite3.OperationalError):
         full = "full" in str(error)
         said = "no space left on the disk" if full else str(error)
@@ -39,6 +39,9 @@ def not_a_state_folder(folder: str) -> HostRefused | None:
     return None
 
 
-def _sentence(error: OSError, path: str) -> str:
+def sentence(error: OSError, place: str) -> str:
+    """Which file and why; of a rename it is the file that was to be replaced."""
+    names = (error.filename2, error.filename, place)
+    path = next(name for name in names if isinstance(name, str) and name)
     reason = os.strerror(error.errno or 0)
     return f"{path} cannot be written: {reason[:1].lower()}{reason[1:]}"

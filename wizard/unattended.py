@@ -17,7 +17,8 @@ def run(engine: Engine, step_ids: Sequence[str]) -> Iterator[Event]:
             prepared = True
             yield from (stopped := Watched(engine.prepare(step_ids)))
             if stopped.failed:
-                yield Finished("", 1, "The packages could not be installed; nothing else was done.")
+                said = f"Stopped before {step_id}: the packages could not be installed."
+                yield Finished("", 1, said)
                 return
         for events in (engine.apply(step_id), engine.probe(step_id)):
             yield from (stopped := Watched(events))

@@ -9,6 +9,7 @@ from mailwizard.events import Event, Undone
 from mailwizard.journal import Entry, Journal
 from mailwizard.model import Host, Image, Subject
 from mailwizard.subjects import InstalledPackages, Unit
+from mailwizard.trouble import sentence
 
 
 def undo(
@@ -33,6 +34,7 @@ def undo(
         try:
             unit.restore(host, before, None)
         except WizardError as failed:
+            waiting = [number for number in waiting if number != entry.id]
             yield Undone(entry.step, f"{unit.name} as it was", failed.message)
     if waiting:
         journal.undone(waiting)
@@ -60,4 +62,7 @@ def _put_back(
                 subject.restore(host, before, left)
             except WizardError as failed:
                 problems.append(failed.message)
+            except OSError as failed:
+                # its folder is gone with its package, it is immutable: the rest is put back
+                problems.append(sentence(failed, subject.name))
     return "; ".join(problems)

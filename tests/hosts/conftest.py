@@ -52,3 +52,14 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
         report.outcome = "failed"
         report.longrepr = f"tests on real hosts must not be skipped: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what each fault made each probe say (test_probe_faults.py)."""
+    reports = [r for group in terminalreporter.stats.values() for r in group]
+    noted = [value for r in reports for value in getattr(r, "user_properties", ())]
+    rows = sorted({tuple(value) for name, value in noted if name == "fault"})
+    if rows:
+        terminalreporter.section("probe | fault | sound | broken | after")
+    for suite_name, probe, *cells in rows:
+        terminalreporter.write_line(" | ".join((f"{suite_name} {probe}", *cells)))

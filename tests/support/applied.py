@@ -13,7 +13,8 @@ many hosts from a layer as it likes; each boot takes half a second:
 
 `ready`: a minimal Debian with the logins alice and bob, the checkout in /opt/mailwizard, the
 launcher's environment, and the packages of all steps, brought by the program's own transaction.
-There is no /var/lib/mailwizard: the program never ran there.
+There is no /var/lib/mailwizard: the program never ran there. Since it booted, Postfix runs with
+what the package brought; right after the package transaction it would not.
 `applied`: ready, and then `apply` with `answers(host)`, whose file is /root/answers.toml.
 
 The packages are kept between sessions (until what they are made from changes), the rest is made

@@ -14,7 +14,6 @@ from lab import tree
 from lab.host import Host
 from lab.internet import Internet
 from lab.shell import Completed
-
 from support.applied import ANSWERS, CHECKOUT, LAUNCHER, PLACE
 
 STATE = "/var/lib/mailwizard"
@@ -30,7 +29,7 @@ def put_checkout(host: Host, place: str = PLACE) -> None:
 
 
 def stand_in_for_providers(internet: Internet) -> None:
-    """Let the mail hosts of large providers be the lab's own: then a host can see that it may send."""
+    """Let the mail hosts of large providers be the lab's: a host can then see that it may send."""
     for name in PROVIDERS:
         if name not in internet.dns.zones:
             internet.dns.add_zone(name)

@@ -58,16 +58,20 @@ def _nothing(look: RecordedLook, folder: str, names: Sequence[str]) -> str:
     return ""
 
 
+def _main(look: RecordedLook, folder: str) -> str:
+    return look.read(f"{folder}/main.cf").decode("utf-8", "surrogateescape")
+
+
 def _show_main(look: RecordedLook, folder: str, names: Sequence[str]) -> str:
-    values = {**DEFAULTS, **maincf.parse(look.read(f"{folder}/main.cf").decode())}
+    values = {**DEFAULTS, **maincf.parse(_main(look, folder))}
     return "".join(f"{name} = {values[name]}\n" for name in names if name in values)
 
 
 def _set_main(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:
     path = f"{folder}/main.cf"
     wanted = {name: value for name, _, value in (each.partition(" = ") for each in settings)}
-    edited = maincf.edited(look.read(path).decode(), wanted)
-    look.files[path] = type(look.files[path])(edited.encode())
+    edited = maincf.edited(_main(look, folder), wanted)
+    look.files[path] = type(look.files[path])(edited.encode("utf-8", "surrogateescape"))
     return ""
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 from textual.widgets import Input
 
+from mailwizard.errors import BadAnswer
 from mailwizard.events import Failed
 from mailwizard.model import SecretRef
 from mailwizard.stages import State
@@ -93,7 +95,7 @@ async def test_what_is_typed_is_judged_at_once_and_saved_soon() -> None:
         await pilot.press("end", *"x_y")
         assert "!!" in text(pilot)
         await until(pilot, lambda: screen.query_one("#apply").disabled)
-        assert not [call for call in engine.calls if call.startswith("set")]
+        assert not [call for call in engine.calls if call.startswith("set") and "_" in call]
         await pilot.press(*["backspace"] * 3)
         await pilot.press("home", "n")
         await until(pilot, lambda: "set hostname.fqdn=nmail.example.org" in engine.calls)
@@ -212,3 +214,20 @@ async def test_back_keeps_the_answers() -> None:
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, WelcomeScreen))
     assert engine.values["postfix"]["domains"] == ["example.org", "example.net", "example.com"]
+
+
+async def test_packages_start_as_soon_as_the_answer_is_there_that_names_them() -> None:
+    class Unsure(FakeEngine):
+        def missing_packages(self, step_ids: Sequence[str]) -> tuple[str, ...]:
+            if "hostname" not in self.values:
+                raise BadAnswer("hostname.fqdn", "no answer was given")
+            return super().missing_packages(step_ids)
+
+    engine = Unsure()
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        await pilot.press("f10")
+        await at_step(pilot, "hostname")
+        assert not [call for call in engine.calls if call.startswith("prepare")]
+        await pilot.press("home", "n")
+        await until(pilot, lambda: any(call.startswith("prepare") for call in engine.calls))

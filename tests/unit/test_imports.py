@@ -69,7 +69,7 @@ def test_the_scan_sees_the_sources() -> None:
 
 
 def test_steps_use_only_the_vocabulary() -> None:
-    vocabulary = ("model", "changes", "probes", "platform", "steps")
+    vocabulary = ("model", "fields", "changes", "probes", "platform", "render", "steps")
     allowed = tuple(f"mailwizard.{part}" for part in vocabulary)
     strangers = [
         f"{path.relative_to(ROOT)} imports {name}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailwizard.changes import previews
-from mailwizard.keyed import rows
+from mailwizard.keyed import rows, words
 from mailwizard.model import Host, Look, Preview, Subject
 from mailwizard.subjects import File, KernelHostName, Lines
 
@@ -72,7 +72,7 @@ class HostsEntry:
 
     def subjects(self, look: Look) -> Sequence[Subject]:
         lines = rows(look.read(HOSTS).decode("utf-8", "replace"))
-        changed = {line.split()[0] for line in lines if self._names_us(line)}
+        changed = {words(line)[0] for line in lines if self._names_us(line)}
         return (Lines.of(HOSTS, " ", sorted({*changed, *self.addresses})),)
 
     def apply(self, host: Host) -> None:
@@ -82,7 +82,7 @@ class HostsEntry:
         return shlex.join(["hosts_entry", self.fqdn, self.short, *self.addresses])
 
     def _names_us(self, line: str) -> bool:
-        fields = line.split("#", 1)[0].split()
+        fields = words(line.split("#", 1)[0])
         return bool({self.fqdn, self.short} & set(fields[1:]))
 
     def _bytes(self, look: Look) -> bytes:
@@ -94,19 +94,23 @@ class HostsEntry:
         lines: list[str] = []
         for line in rows(old):
             # the first line of an address gives its canonical name: ours comes first
-            if ours := left.pop(next(iter(line.split()), ""), None):
-                lines.append(ours)
+            ours = left.pop(next(iter(words(line)), ""), None)
+            if ours is not None and words(line) == words(ours):
+                lines.append(line)
+                continue
+            lines += [ours] if ours is not None else []
             lines += self._without_us(line)
         lines += left.values()
-        if not any(line.split()[:2] == LOCALHOST.split() for line in lines):
+        if not any(words(line)[:2] == words(LOCALHOST) for line in lines):
             lines.insert(0, LOCALHOST)
-        return "\n".join(lines) + "\n"
+        # as it stands, other line endings and a missing last one included
+        return old if lines == rows(old) else "\n".join(lines) + "\n"
 
     def _without_us(self, line: str) -> list[str]:
         if not self._names_us(line):
             return [line]
         head, _, comment = line.partition("#")
-        address, *names = head.split()
+        address, *names = words(head)
         others = [name for name in names if name not in (self.fqdn, self.short)]
         left = " ".join([address, *others]) + (f"  #{comment}" if comment else "")
         return [left] if others else []

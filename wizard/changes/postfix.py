@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mailwizard import maincf
 from mailwizard.changes import previews
 from mailwizard.errors import ProofFailed
+from mailwizard.keyed import words
 from mailwizard.model import Host, Look, Outcome, Preview, Subject
 from mailwizard.probes import RelayRestrictions, TrustedNetworks
 from mailwizard.subjects import MainCf, MasterCf
@@ -53,8 +54,7 @@ class PostfixParameters:
         return ""
 
     def needed(self, look: Look) -> bool:
-        now = maincf.parse(_text(look, self._path(look)))
-        return any(now.get(name) != " ".join(value.split()) for name, value in self.values.items())
+        return bool(self._due(maincf.parse(_text(look, self._path(look)))))
 
     def preview(self, look: Look) -> Preview:
         path = self._path(look)
@@ -75,10 +75,18 @@ class PostfixParameters:
     def _path(self, look: Look) -> str:
         return look.platform.path("main.cf")
 
+    def _due(self, now: Mapping[str, str]) -> dict[str, str]:
+        """What is not set, or to something else; how many blanks there are says nothing."""
+        return {
+            name: value
+            for name, value in self.values.items()
+            if name not in now or words(now[name]) != words(value)
+        }
+
     def _edited(self, look: Look) -> bytes:
         text = _text(look, self._path(look))
         now = maincf.parse(text)
-        wanted = {n: v for n, v in self.values.items() if now.get(n) != " ".join(v.split())}
+        wanted = self._due(now)
         # the same tool as the exported script, so that both leave the same bytes; it adds what is
         # new in no order at all, so that part is ours
         present = [f"{name} = {value}" for name, value in wanted.items() if name in now]

@@ -28,7 +28,10 @@ def _words(probe: Probe) -> list[str]:
         case probes.RefusesRelay(domains=domains):
             return ["refuses_relay", domains[0]]
         case probes.PostfixReadBack(parameters=parameters):
-            return ["reads_back", *(f"{name} = {value}" for name, value in dict(parameters).items())]
+            return [
+                "reads_back",
+                *(f"{name} = {value}" for name, value in dict(parameters).items()),
+            ]
         case probes.AliasGraph(names=names):
             return ["aliases_resolve", *names]
         case _:

@@ -146,6 +146,7 @@ class LocalHost(LocalLook):
     def __init__(self, platform: Platform, state_dir: str) -> None:
         super().__init__(platform)
         self.state_dir = state_dir
+        self._secrets: set[str] = set()
 
     def run(
         self,
@@ -252,7 +253,15 @@ class LocalHost(LocalLook):
         return self.read(f"{self.state_dir}/kept/{name}") if name else b""
 
     def secret(self, ref: SecretRef) -> str:
-        return read_secret(ref, os.environ)
+        secret = read_secret(ref, os.environ)
+        self._secrets.add(secret)
+        return secret
+
+    def without_secrets(self, text: str) -> str:
+        """The text, and no secret in it that was read in this run (R22)."""
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "(a secret)")
+        return text
 
     def shell(self) -> None:
         """The administrator's shell on this terminal, until it ends."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
+from typing import Any
 
 from mailwizard.fields import HostName
 from mailwizard.model import Look
@@ -30,9 +31,10 @@ def primary_address(look: Look, version: int) -> str | None:
     found += interface_addresses(look)
     for text in found:
         address = ip_address(text) if text else None
-        if address and address.version == version and not address.is_loopback:
-            if version == 4 or address.is_global:
-                return str(address)
+        if address is None or address.version != version or address.is_loopback:
+            continue
+        if version == 4 or address.is_global:
+            return str(address)
     return None
 
 
@@ -79,7 +81,7 @@ def _accounts(look: Look) -> Iterator[list[str]]:
             yield fields
 
 
-def _json(look: Look, argv: Sequence[str]) -> list[dict[str, object]]:
+def _json(look: Look, argv: Sequence[str]) -> list[dict[str, Any]]:
     try:
         found = json.loads(look.ask(argv).out or "[]")
     except ValueError:

@@ -39,7 +39,8 @@ NameIsHere        | HOST-02     | fqdn
 ClockRight        | HOST-03     |
 DiskRoom          | HOST-04     | [paths=("/var/spool/postfix", "/home")] [message_size=0]
 MemoryRoom        | HOST-05     | [needed=0 octets]
-UnitRuns          | HOST-10     | unit [window=1.5] [enabled=True]
+UnitRuns          | HOST-10     | unit [window=1.5] [enabled=True] [starter="": the unit enabled in
+                  |             | its place]
 Listeners         | HOST-11     | public: ports that must answer [private: ports that may only be
                   |             | on loopback] [programs: Mapping[port, tuple[program, ...]]]
 PortsFree         | HOST-PORTS  | [owners: Mapping[port, tuple[program, ...]] fine to hold it]

@@ -56,7 +56,8 @@ class _Walk:
                 break
             keys = "".join(f"{name}\n" for name in open_names)
             asked = self.host.ask(["postalias", "-q", "-", table], stdin=keys, timeout=20)
-            if asked.code not in (0, 1):
+            # Code 1 says "not found" of every name, and as well that the table cannot be opened.
+            if asked.code not in (0, 1) or (asked.code and "fatal:" in asked.err):
                 said = (asked.err.strip().splitlines() or ["no answer"])[-1]
                 raise CannotAsk(Trouble.UNREACHABLE, f"postalias -q {table}: {said}")
             for line in asked.out.splitlines():

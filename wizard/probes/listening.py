@@ -192,11 +192,15 @@ def _list(ports: Sequence[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UnitRuns:
-    """The unit is active, starts at boot, and does not restart again and again."""
+    """The unit is active, starts at boot, and does not restart again and again.
+
+    starter: the unit that is enabled in its place, where another one brings it up.
+    """
 
     unit: str
     window: float = 1.5
     enabled: bool = True
+    starter: str = ""
     id: ClassVar[str] = "HOST-10"
     deadline: ClassVar[float] = 30.0
     critical: ClassVar[bool] = False
@@ -212,7 +216,7 @@ class UnitRuns:
         )
 
     def ask(self, host: Host) -> Result:
-        first = self._show(host)
+        first = self._show(host, self.unit)
         if not first:
             return unknown(f"systemd does not answer about {self.unit}", "active", "")
         expected = f"{self.unit} active, enabled, not restarting"
@@ -233,18 +237,21 @@ class UnitRuns:
             )
         # Type=simple is "active" before the program has read its configuration.
         time.sleep(self.window)
-        second = self._show(host)
+        second = self._show(host, self.unit)
         rows += [f"after {self.window} s: {name}={value}" for name, value in second.items()]
         restarts = _number(second, "NRestarts")
         if restarts > _number(first, "NRestarts") or second.get("ActiveState") != "active":
             return failed(
                 f"{self.unit} does not stay up ({restarts} restarts)", expected, fix, rows
             )
-        if self.enabled and second.get("UnitFileState") not in _STARTS_AT_BOOT:
+        starter = self.starter or self.unit
+        at_boot = (second if starter == self.unit else self._show(host, starter)).get(_AT_BOOT)
+        rows.append(f"{starter}: {_AT_BOOT}={at_boot}")
+        if self.enabled and at_boot not in _STARTS_AT_BOOT:
             return failed(
-                f"{self.unit} will not start at boot ({second.get('UnitFileState') or 'no state'})",
+                f"{starter} will not start at boot ({at_boot or 'no state'})",
                 expected,
-                f"The administrator: systemctl enable {self.unit}",
+                f"The administrator: systemctl enable {starter}",
                 rows,
             )
         if restarts:
@@ -256,14 +263,14 @@ class UnitRuns:
             )
         return passed(f"{self.unit} is {first.get('SubState')}", rows)
 
-    def _show(self, host: Host) -> dict[str, str]:
-        names = "LoadState,ActiveState,SubState,Result,NRestarts,UnitFileState"
-        asked = host.ask(["systemctl", "show", "-p", names, "--", self.unit], timeout=10)
+    def _show(self, host: Host, unit: str) -> dict[str, str]:
+        names = f"LoadState,ActiveState,SubState,Result,NRestarts,{_AT_BOOT}"
+        asked = host.ask(["systemctl", "show", "-p", names, "--", unit], timeout=10)
         rows = (row.partition("=") for row in sanitise.lines(asked.out, limit=20))
         return {name: value for name, equals, value in rows if equals} if asked.ok else {}
 
 
-# An instance such as postfix@-.service is started by the wrapper unit, not by itself.
+_AT_BOOT = "UnitFileState"
 _STARTS_AT_BOOT = ("enabled", "enabled-runtime", "static", "indirect", "generated", "alias")
 
 

@@ -66,9 +66,11 @@ class SmtpGreeting(OverTheWire):
 
 
 def _postfix_log(host: Host) -> tuple[str, ...]:
-    argv = ["journalctl", "-q", "-o", "cat", "-n", "12", "--since", "-2min"]
+    # No -n: before systemd 254 it means the first lines since then, not the last ones.
+    argv = ["journalctl", "-q", "-o", "cat", "--since", "-2min"]
     asked = host.ask([*argv, "-t", "postfix/smtpd", "-t", "postfix/master"], timeout=5)
-    return sanitise.lines(asked.out, width=300, limit=12) if asked.ok else ()
+    newest = "\n".join(asked.out.splitlines()[-12:])
+    return sanitise.lines(newest, width=300) if asked.ok else ()
 
 
 @dataclass(frozen=True, slots=True)

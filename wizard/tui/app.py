@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import ClassVar
@@ -18,7 +18,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import OptionList
 
-from mailwizard.errors import WizardError
+from mailwizard.errors import BadUsage, WizardError
 from mailwizard.stages import State
 from mailwizard.terminal import SMALLEST
 from mailwizard.tui import words
@@ -72,6 +72,7 @@ class WizardApp(App[None]):
         self.packages = Packages(engine, self, clock)
         self.states: dict[str, State] = {step.id: State.PENDING for step in engine.steps}
         self.stream: Stream | None = None
+        self.consent: tuple[str, ...] = ()
         self.exits = Exits(self.stop, self.close)
         self.crash_said = ""
         self._since = 0.0
@@ -112,6 +113,18 @@ class WizardApp(App[None]):
         self.show_status()
         if event.crash is not None:
             raise event.crash
+
+    async def bring_packages(self, step_ids: Sequence[str] = ()) -> None:
+        """Start the transaction if consent was given, something is missing, and none runs.
+
+        Without an answer that a step needs to name its packages there is nothing to start yet.
+        """
+        wanted = tuple(step_ids) or self.consent
+        if not wanted or self.packages.running:
+            return
+        with suppress(BadUsage):
+            if await self.desk.ask(partial(self.engine.missing_packages, wanted)):
+                self.packages.request(wanted)
 
     async def reload_states(self) -> None:
         """Ask where every step stands."""
@@ -204,7 +217,8 @@ class WizardApp(App[None]):
 
     @work(exclusive=True, group="go")
     async def go_on(self) -> None:
-        """Show the first step that is not verified, or the end."""
+        """Show the first step that is not verified, or the end; packages come meanwhile."""
+        await self.bring_packages()
         await self._show(await self.desk.ask(self.engine.next_step))
 
     def _with(self, step_id: str, chosen: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from mailwizard.tui.widgets import Radio, Toggle
 
 OK = Content.styled("ok", "ansi_green")
 WRONG = Content.styled("!!", "bold ansi_red")
+TO_DO = Content.styled("<-", "bold")
 
 
 class TypedSecret(str):
@@ -106,10 +107,13 @@ class AnswerField(Vertical):
     def judge(self, problem: str | None = None) -> bool:
         """Show the verdict, of the field itself or one that was given; whether it is right."""
         wrong = self.problem() or (problem or "")
-        self.query_one(".verdict", Static).update(WRONG if wrong else OK)
+        # Nobody is told off for what was not asked yet.
+        untouched = wrong and not self.touched and not self.typed().strip()
+        word = TO_DO if untouched else WRONG if wrong else OK
+        self.query_one(".verdict", Static).update(word)
         note = self.query_one(".wrong", Static)
         note.update(wrong)
-        note.display = bool(wrong)
+        note.display = bool(wrong) and not untouched
         return not wrong
 
     def on_mount(self) -> None:
@@ -145,6 +149,9 @@ class BoolField(AnswerField):
     def widgets(self) -> ComposeResult:
         yield Toggle(bool(self._value))
 
+    def typed(self) -> str:
+        return str(self.query_one(Toggle).on)
+
     def value(self) -> Any:
         return self.query_one(Toggle).on
 
@@ -157,8 +164,11 @@ class ChoiceField(AnswerField):
         assert isinstance(kind, Choice)
         yield Radio(kind.options, str(self._value))
 
+    def typed(self) -> str:
+        return self.query_one(Radio).value
+
     def value(self) -> Any:
-        return self.question.kind.check(self.query_one(Radio).value)
+        return self.question.kind.check(self.typed())
 
 
 class LinesField(AnswerField):

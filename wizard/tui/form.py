@@ -122,4 +122,7 @@ class Form(Vertical):
         right = question.kind.hint
         if isinstance(question.kind, SecretField):
             right = "type it here, or say in which file or environment variable it is"
-        return Content.assemble((question.help.strip() + " ", ""), (right, "dim"))
+        said = " ".join(question.help.split())
+        if said and len(said) + len(right) > 2 * min(self.screen.size.width, 96) - 10:
+            return Content(said)  # what is right is said as soon as something is wrong
+        return Content.assemble(f"{said} ", (right, "dim"))

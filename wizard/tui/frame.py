@@ -135,7 +135,8 @@ class Frame(Screen[None]):
 
     def show_status(self, text: str) -> None:
         """Show the status line."""
-        self.query_one("#status", Static).update(text)
+        for status in self.query("#status").results(Static):  # none while a screen comes or goes
+            status.update(text)
 
     def show_keys(self, keys: Keys) -> None:
         """Show the keys that work now."""

@@ -29,7 +29,9 @@ from mailwizard.tui import words
 from mailwizard.tui.textpane import Lines, folded
 from mailwizard.tui.widgets import Rows
 
-TITLE = 36
+CHANGE, CHECK = 50, 36
+"""Columns for the titles of changes, whose remarks are short, and of checks, whose are not."""
+
 BUSY = ("..", "bold")
 
 
@@ -103,6 +105,7 @@ class RunView(Vertical):
 
     def show_parts(self, *, output: bool, checks: bool) -> None:
         """Which parts take the room."""
+        self.set_class(checks, "-checking")
         for name, shown in (("output", output), ("checks", checks)):
             self.query_one(f"#{name}").display = shown
             self.query_one(f"#{name}-head").display = shown
@@ -160,14 +163,14 @@ class RunView(Vertical):
 
     def _drifted(self, event: Drifted) -> None:
         self.previews[event.title] = words.diff(event.diff)
-        self._change(("edit", "bold ansi_magenta"), event.title, "edited by hand; left as it is")
+        self._change(("edit", "bold ansi_magenta"), event.title, "edited by hand, kept")
 
     def _undone(self, event: Undone) -> None:
         word = words.VERDICT[Outcome.FAIL if event.problem else Outcome.PASS]
         self._change(word, event.title, event.problem or "restored")
 
     def _change(self, word: tuple[str, str], title: str, note: str) -> None:
-        self.changes.put(title, words.row(word, title, note, TITLE))
+        self.changes.put(title, words.row(word, title, note, CHANGE))
         self.changes.scroll_end(animate=False)
         count = [f"{self._made} made" if self._made else "", f"{self._already} already so"]
         self.query_one("#changes-head", Section).show(
@@ -180,12 +183,12 @@ class RunView(Vertical):
     def _probe_started(self, event: ProbeStarted) -> None:
         self.show_parts(output=False, checks=True)
         self.say("")
-        self.checks.put(event.id, words.row(BUSY, event.title, "", TITLE))
+        self.checks.put(event.id, words.row(BUSY, event.title, "", CHECK))
 
     def _probe_done(self, event: ProbeDone) -> None:
         self.verdicts[event.id] = event
         word = words.VERDICT[event.result.outcome]
-        self.checks.put(event.id, words.row(word, event.title, event.result.said, TITLE))
+        self.checks.put(event.id, words.row(word, event.title, event.result.said, CHECK))
         self.query_one("#checks-head", Section).show(self._count())
 
     def _count(self) -> str:

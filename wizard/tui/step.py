@@ -24,7 +24,7 @@ from mailwizard.tui.fields import owner
 from mailwizard.tui.form import Form
 from mailwizard.tui.frame import Frame
 from mailwizard.tui.phases import ASK_KEYS, BUTTONS, RUN_KEYS, Phase, apply_label
-from mailwizard.tui.runview import TITLE, RunView, Section
+from mailwizard.tui.runview import CHANGE, RunView, Section
 from mailwizard.tui.textpane import TextScreen
 from mailwizard.tui.widgets import ButtonRow, Push, Rows
 
@@ -116,7 +116,7 @@ class StepScreen(Frame):
         rows = []
         for item in items:
             word, note = words.summary(item)
-            rows.append((item.title, words.row(word, item.title, note, TITLE)))
+            rows.append((item.title, words.row(word, item.title, note, CHANGE)))
         self.query_one("#plan", Rows).fill(rows)
         self.query_one("#plan").display = bool(rows)
         pending = len(plan.pending) if plan else 0
@@ -170,6 +170,8 @@ class StepScreen(Frame):
         if not await self._review() or self._plan is None:
             wrong = self.form.first_wrong() if self.form else None
             if wrong is not None:
+                wrong.touched = True
+                wrong.judge()
                 wrong.query("*:can-focus").first().focus()
             self.wizard.say("Something is not right yet; it says so beside the field.")
             return
@@ -203,10 +205,7 @@ class StepScreen(Frame):
 
     async def _packages_ready(self) -> bool:
         packages = self.wizard.packages
-        if packages.failed is not None and not packages.running:
-            missing = partial(self.wizard.engine.missing_packages, (self.step.id,))
-            if await self.wizard.desk.ask(missing):
-                packages.request((self.step.id,))
+        await self.wizard.bring_packages((self.step.id,))
         if packages.running:
             self.set_phase(Phase.WAITING)
             self.run_view.say("Waiting for the packages; F6 shows their log. Esc goes back.")
@@ -281,6 +280,8 @@ class StepScreen(Frame):
     @work(exclusive=True, group="plan")
     async def _replan(self, right: bool) -> None:
         if right:
+            if self.wizard.packages.failed is None:
+                await self.wizard.bring_packages()
             await self._look()
         else:
             self._show_plan(None, "answer the questions first")

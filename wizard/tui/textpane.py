@@ -125,8 +125,7 @@ class LogScreen(Dialog[None]):
     def _more(self) -> None:
         new = self._lines.since(self._shown)
         self._shown = self._lines.total
-        if new:
-            log = self.query_one(Log)
+        for log in self.query(Log):  # none while the screen is being left
             log.write_lines(folded(new, log.size.width - 1))
 
     def action_copy(self) -> None:

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Button, OptionList, Static
 
+from mailwizard.errors import BadUsage
 from mailwizard.model import Step
 from mailwizard.stages import State
 from mailwizard.tui import words
@@ -44,7 +45,6 @@ class WelcomeScreen(Frame):
         super().__init__()
         self._chosen: set[str] = set()
         self._goes_on_at: str | None = None
-        self._missing: tuple[str, ...] = ()
         self._ready = False
 
     def body(self) -> ComposeResult:
@@ -110,8 +110,11 @@ class WelcomeScreen(Frame):
     @work(exclusive=True, group="missing")
     async def _look_for_missing(self) -> None:
         missing = partial(self.wizard.engine.missing_packages, self._wanted())
-        self._missing = await self.wizard.desk.ask(missing)
-        self.query_one("#consent", Static).update(self._consent(self._missing))
+        try:
+            said = self._consent(await self.wizard.desk.ask(missing))
+        except BadUsage:
+            said = Content("The packages are installed while you answer; none is started.")
+        self.query_one("#consent", Static).update(said)
         self.query_one("#begin", Push).disabled = False
         self._ready = True
 
@@ -158,6 +161,5 @@ class WelcomeScreen(Frame):
     def action_begin(self) -> None:
         """Consent: install in the background and go to the first step that is not verified."""
         if self._ready:
-            if self._missing:
-                self.wizard.packages.request(self._wanted())
+            self.wizard.consent = self._wanted()
             self.wizard.go_on()

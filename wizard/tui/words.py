@@ -80,7 +80,7 @@ def preview(shown: Preview) -> Content:
 def summary(item: PlanItem) -> tuple[tuple[str, str], str]:
     """The mark of a planned change and a few words about its size."""
     if item.drift is not None:
-        return ("edit", "bold ansi_magenta"), "edited by hand; you will be asked"
+        return ("edit", "bold ansi_magenta"), "edited by hand"
     if not item.needed:
         return ("ok", "dim"), "already so"
     if item.preview.is_diff:

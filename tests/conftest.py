@@ -1,0 +1,7 @@
+"""For every test: the signals of a terminal, whatever started the tests."""
+
+import signal
+
+# A shell starts what it puts into the background with SIGINT ignored, and children inherit that:
+# Ctrl+C would reach nobody.
+signal.signal(signal.SIGINT, signal.default_int_handler)

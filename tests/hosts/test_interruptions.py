@@ -1,0 +1,220 @@
+"""Killed anywhere, a run can be gone on with and gone back from (R1, R5, R8).
+
+A point is a moment before a command begins, a file takes its place or goes, a folder is made, or
+the journal is written. Every point at which something new is on disk is tried on Debian 13, every
+third one on Debian 12; MAILWIZARD_EVERY_POINT=1 tries all of both, and those too at which the
+program has only looked since the point before. The probes ask nothing during a sweep: they change
+nothing, and what they would see is compared directly.
+
+What is compared: every name in /etc with content, mode, owner, link target and extended attributes,
+the kernel's host name, debconf's answers, and the units. After an undo times and the bytes of
+compiled tables count too; after a run that went on, tables are compared by their entries, since
+compiling the same source twice does not give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pexpect
+import pytest
+from lab import tree
+from lab.fixtures import FreshHost
+from lab.host import Host
+from lab.internet import Internet
+from support.applied import ANSWERS, DOMAIN, FQDN, LAUNCHER, Prepared
+from support.bare import inside, launched, put_checkout
+from support.program import stand_in_for_providers
+
+EVERY_POINT = os.environ.get("MAILWIZARD_EVERY_POINT") == "1"
+APPLY = f"{LAUNCHER} apply -a {ANSWERS} --yes"
+UNIT = "mailwizard-packages"
+POLICY = "/usr/sbin/policy-rc.d"
+# What dpkg and systemd keep for themselves, the key pair that ssl-cert makes anew on each host, and
+# tables that are compiled.
+OWN = (
+    *("/etc/.pwd.lock", "/etc/ld.so.cache", "/etc/machine-id", "/etc/.updated", "/etc/*-", "*.db"),
+    *("/etc/ssl/private/ssl-cert-snakeoil.key", "/etc/ssl/certs/ssl-cert-snakeoil.pem"),
+)
+
+
+def sweep(host: Host, *options: str) -> dict[str, Any]:
+    """Every point in one process inside the host; its figures, after all findings are shown."""
+    put_checkout(host)
+    done = host.run(inside("sweeping.py", *options), timeout=3600, check=False)
+    assert done.status == 0, done.stderr[-3000:]
+    *found, figures = (json.loads(line) for line in done.stdout.splitlines())
+    for finding in found:
+        print(json.dumps(finding, indent=1))
+    told = {key: value for key, value in figures.items() if key != "all"}
+    print(f"{host.layer.suite}, {' '.join(options)}: {told}")
+    return dict(figures)
+
+
+@pytest.mark.parametrize("way", ["go_on", "go_back"])
+def test_a_run_killed_at_any_point(
+    prepared: Prepared,
+    fresh_host: FreshHost,
+    suite: str,
+    way: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    step = "1" if suite == "trixie" or EVERY_POINT else "3"
+    options = [way, "--every", step, *(["--all"] if EVERY_POINT else [])]
+    figures = sweep(fresh_host(prepared.ready(suite)), *options)
+    # where several processes run the tests, what they print is lost
+    for name in ("points", "undo_points", "tried", "seconds"):
+        record_property(name, figures[name])
+    assert figures["found"] == 0
+    assert figures["points"] > 90
+    assert figures["tried"] > (50 if step == "1" else 15)
+
+
+def test_a_run_killed_in_the_middle_of_a_command(
+    prepared: Prepared, fresh_host: FreshHost, suite: str
+) -> None:
+    step = "1" if EVERY_POINT else "2"
+    for way in ("go_on", "go_back"):
+        figures = sweep(fresh_host(prepared.ready(suite)), way, "--during", "--every", step)
+        assert figures["found"] == 0
+        assert figures["tried"] > 2
+
+
+# packages ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bare(fresh_host: FreshHost, internet: Internet, suite: str) -> Iterator[Host]:
+    """A host without mail packages, whose name is known."""
+    yield named(fresh_host, internet, suite)
+
+
+def named(fresh_host: FreshHost, internet: Internet, suite: str) -> Host:
+    host = fresh_host(launched(suite, internet))
+    internet.register(host, FQDN, mx=DOMAIN)
+    stand_in_for_providers(internet)
+    put_checkout(host)
+    return host
+
+
+def etc(host: Host) -> dict[str, tree.TreeEntry]:
+    return host.tree(exclude=OWN)
+
+
+# dpkg writes down here how far each package is; postinst scripts run afterwards
+UNPACKING = 'test "$(ls /var/lib/dpkg/updates | wc -l)" -gt 4'
+CONFIGURING = "pgrep -f 'info/[a-z0-9:-]*[.]postinst' >/dev/null"
+
+
+@contextmanager
+def installing(host: Host, moment: str, then: str = "true") -> Iterator[None]:
+    """A whole run in the background; `then` is done in the host at once when the moment comes."""
+    process = host.popen(APPLY)
+    await_(host, moment, then)
+    yield
+    process.kill()
+    process.communicate()
+
+
+def await_(host: Host, condition: str, then: str = "true", seconds: float = 120) -> None:
+    host.run(f"until {condition}; do sleep 0.01; done; {then}", timeout=seconds)
+
+
+def ends_well(host: Host, *, probes: bool = True) -> None:
+    """The next run completes and leaves nothing of the broken one."""
+    command = APPLY if probes else inside("killing.py", "0", *APPLY.split()[1:])
+    done = host.run(command, check=False, timeout=300)
+    assert done.status == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert host.run("dpkg --audit").stdout == ""
+    assert not host.exists(POLICY)
+    assert host.run("systemctl is-active postfix").stdout == "active\n"
+
+
+def uninterrupted(fresh_host: FreshHost, internet: Internet, suite: str) -> tuple[Host, list[str]]:
+    """A host on which a whole run was counted from the bare system on, and its points."""
+    host = named(fresh_host, internet, suite)
+    done = host.run(inside("killing.py", "0", *APPLY.split()[1:]), timeout=300)
+    return host, done.stdout.splitlines()
+
+
+def package_points(points: list[str]) -> list[int]:
+    """The journal's intent, the preseeds, both transient units, and the moments after them."""
+    starts = [n for n, point in enumerate(points, 1) if "systemd-run" in point]
+    intents = [n for n, p in enumerate(points, 1) if p.startswith("journal: INSERT INTO entries")]
+    intent = max(n for n in intents if n < starts[0])
+    seeds = [
+        n for n, p in enumerate(points, 1) if p.startswith("file: ") and intent < n < starts[-1]
+    ]
+    return [intent, *seeds[:3:2], starts[0], starts[-1], starts[-1] + 1]
+
+
+def test_a_package_run_killed_around_its_unit(
+    fresh_host: FreshHost, internet: Internet, suite: str
+) -> None:
+    whole, points = uninterrupted(fresh_host, internet, suite)
+    wanted, offset = etc(whole), whole.offsets[0]
+    whole.close()
+    tried = (
+        package_points(points) if suite == "trixie" or EVERY_POINT else package_points(points)[3:5]
+    )
+    print(f"{suite}: package points {[(n, points[n - 1]) for n in tried]}")
+    begun = time.monotonic()
+    for n in tried:
+        host = named(fresh_host, internet, suite)
+        assert host.offsets[0] == offset, "the same address, or the trees could not be equal"
+        killed = host.run(inside("killing.py", str(n), *APPLY.split()[1:]), check=False)
+        assert "killed" in killed.stderr, killed
+        ends_well(host, probes=False)
+        assert tree.diff(wanted, etc(host), times=False) == {}, points[n - 1]
+        host.close()
+    print(f"{suite}: {len(tried)} points, {time.monotonic() - begun:.0f} s")
+
+
+@pytest.mark.parametrize("seconds", [0.2, 2.0])
+def test_a_package_run_goes_on_when_its_watcher_is_killed(bare: Host, seconds: float) -> None:
+    process = bare.popen(APPLY)
+    await_(bare, f"systemctl is-active -q {UNIT}")
+    time.sleep(seconds)
+    bare.run(f"kill -9 {bare.get('/var/lib/mailwizard/lock').decode().partition(',')[0][8:]}")
+    process.communicate()
+    ends_well(bare)
+
+
+@pytest.mark.parametrize("moment", [UNPACKING, CONFIGURING], ids=["unpacking", "configuring"])
+def test_a_killed_dpkg_is_repaired(bare: Host, moment: str) -> None:
+    with installing(bare, moment, f"systemctl kill --signal=KILL {UNIT}"):
+        pass
+    assert bare.run("dpkg --audit").stdout != ""
+    ends_well(bare)
+
+
+def test_a_power_cut_while_packages_are_unpacked_is_repaired(bare: Host) -> None:
+    with installing(bare, UNPACKING):
+        bare.kill()
+    bare.boot()
+    ends_well(bare)
+
+
+def test_a_power_cut_before_starts_are_allowed_again(bare: Host) -> None:
+    """All packages are in, and what forbids their starts is still there."""
+    bare.run(APPLY, timeout=300)
+    bare.run(f"cp -p /var/lib/mailwizard/policy-rc.d {POLICY}")
+    ends_well(bare)
+
+
+def test_a_hang_up_lets_the_package_run_end(bare: Host) -> None:
+    command = bare.command(APPLY)
+    terminal = pexpect.spawn(command[0], command[1:], timeout=120, dimensions=(24, 80))
+    await_(bare, f"systemctl is-active -q {UNIT}")
+    terminal.close(force=False)
+    # the unit works on; a second run takes over what is left
+    state = bare.run(f"systemctl is-active {UNIT}", check=False).stdout
+    assert state.strip() in ("active", "activating", "inactive")
+    ends_well(bare)
+    log = bare.get(f"/var/lib/mailwizard/log/{UNIT}.log").decode()
+    assert log.count("Setting up postfix") == 1, "dpkg was let work to its end, once"

@@ -1,0 +1,115 @@
+"""Never an open relay: the proof before a byte is written, the battery after, the way back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab.fixtures import FreshHost
+from lab.host import Host
+from lab.images import SUITES
+from support import faults
+from support.applied import ANSWERS, LAUNCHER, PYTHON, Prepared, answers
+
+PATCHED = Path(faults.__file__).with_name("patched.py")
+MAIN_CF = "/etc/postfix/main.cf"
+APPLY = [LAUNCHER, "apply", "-a", ANSWERS, "--yes"]
+OPEN_LIST = "check_client_access static:OK, reject_unauth_destination"
+OPEN = {"smtpd_relay_restrictions": OPEN_LIST, "smtpd_recipient_restrictions": OPEN_LIST}
+# The same worker as that of the faults: the layers are there already.
+suites = pytest.mark.parametrize(
+    "suite",
+    [pytest.param(suite, marks=pytest.mark.xdist_group(f"faults-{suite}")) for suite in SUITES],
+)
+
+
+def patched(host: Host, parameters: dict[str, str]) -> list[dict[str, Any]]:
+    """The events of the step postfix with these parameters in its plan."""
+    host.put(PATCHED, "/root/patched.py")
+    done = host.run(f"{PYTHON} /root/patched.py '{json.dumps(parameters)}'", timeout=180)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def packages_only(prepared: Prepared, fresh_host: FreshHost, suite: str) -> Host:
+    """A host as the package transaction leaves it: Postfix has not been started yet."""
+    host = fresh_host(prepared.ready(suite))
+    host.put(answers(host), ANSWERS)
+    host.run("systemctl stop postfix 'postfix@*'")
+    return host
+
+
+def listens(host: Host) -> bool:
+    return "LISTEN" in host.run("ss -ltn 'sport = :25'").stdout
+
+
+def outcome(host: Host, probe: str) -> str:
+    done = host.run([LAUNCHER, "check", "--json", "postfix"], check=False)
+    found = {one["id"]: str(one["outcome"]) for one in json.loads(done.stdout)["checks"]}
+    return found[probe]
+
+
+@suites
+def test_an_open_service_of_before_is_refused_before_anything_listens(
+    prepared: Prepared, fresh_host: FreshHost, suite: str
+) -> None:
+    host = packages_only(prepared, fresh_host, suite)
+    host.run("postconf -M '2525/inet=2525 inet n - n - - smtpd -o smtpd_relay_restrictions=permit'")
+    before = host.get(MAIN_CF)
+    done = host.run(APPLY, check=False, timeout=180)
+    assert done.status == 1
+    assert "2525/inet: permit stands before reject_unauth_destination" in done.stdout
+    assert host.get(MAIN_CF) == before
+    assert not listens(host)
+
+
+@suites
+def test_an_open_plan_is_refused_before_anything_listens(
+    prepared: Prepared, fresh_host: FreshHost, suite: str
+) -> None:
+    host = packages_only(prepared, fresh_host, suite)
+    host.run([*APPLY, "hostname"], timeout=180)
+    before = host.get(MAIN_CF)
+    events = patched(host, OPEN)
+    assert "check_client_access stands before" in json.dumps(events)
+    assert "The previous configuration was put back." in json.dumps(events[-1])
+    assert host.get(MAIN_CF) == before
+    assert not listens(host)
+
+
+@suites
+def test_an_open_plan_on_a_running_server_changes_nothing(prepared: Prepared, suite: str) -> None:
+    with prepared.applied_host(suite) as host:
+        before, master = host.get(MAIN_CF), host.get("/var/spool/postfix/pid/master.pid")
+        events = patched(host, {"mynetworks": "0.0.0.0/0"})
+        assert "0.0.0.0/0" in json.dumps(events[-1])
+        assert host.get(MAIN_CF) == before
+        assert host.get("/var/spool/postfix/pid/master.pid") == master
+        assert outcome(host, "SMTP-06") == "pass"
+
+
+@suites
+def test_permit_by_hand_is_not_passed_over(prepared: Prepared, suite: str) -> None:
+    with prepared.applied_host(suite) as host:
+        host.run("postconf -e smtpd_relay_restrictions=permit")
+        edited = host.get(MAIN_CF)
+        done = host.run(APPLY, check=False, timeout=180)
+        assert done.status == 1
+        assert "edited by hand" in done.stdout
+        assert "smtpd_relay_restrictions" in done.stdout
+        assert host.get(MAIN_CF) == edited
+        assert outcome(host, "SMTP-08") == "fail"
+
+
+@suites
+def test_an_open_relay_at_the_gate_is_closed_by_itself(prepared: Prepared, suite: str) -> None:
+    with prepared.applied_host(suite) as host:
+        before = host.get(MAIN_CF)
+        # no proof of restrictions sees it: the domain counts as one that is relayed for
+        events = patched(host, {"relay_domains": "example.com"})
+        heard = {event["id"]: event["result"] for event in events if event["event"] == "probe-done"}
+        assert heard["SMTP-06"]["outcome"] == "fail", heard["SMTP-06"]
+        assert events[-1]["open"] is False
+        assert host.get(MAIN_CF) == before
+        assert outcome(host, "SMTP-06") == "pass"

@@ -1,0 +1,126 @@
+"""A second run changes nothing (R14); what was edited by hand is not written over (R13)."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from lab.fixtures import FreshHost
+from lab.host import Host
+from support.applied import ANSWERS, DOMAIN, FQDN, LAUNCHER, Prepared, answers
+from support.bare import inside, put_checkout
+from support.program import Program, stand_in_for_providers, started, untouched
+
+MAIN = "/etc/postfix/main.cf"
+# Files that are ours as a whole: any edit that changes what they say is a question. A host name
+# says the same with blanks around it (hostname(5)).
+WHOLE = ("/etc/hostname", "/etc/mailname", "/etc/postfix/sender_canonical")
+SAME = {("/etc/hostname", edit) for edit in ("blanks", "CRLF", "no final newline")}
+HAND = """\
+# a note of ours, with a tab\t and a value: smtpd_helo_required = maybe
+
+delay_warning_time = 4h
+bounce_queue_lifetime=2d
+proxy_interfaces =
+\t192.0.2.1,
+# in the middle
+\t192.0.2.2
+"""
+
+
+def test_a_second_run_changes_nothing(prepared: Prepared, suite: str) -> None:
+    stand_in_for_providers(prepared.internet)
+    with prepared.applied_host(suite) as host:
+        program = Program(host)
+        planned = program("plan", "-a", ANSWERS)
+        assert planned.status == 0, planned.stdout
+        before = started(host)
+        begun = time.monotonic()
+        with untouched(host, "/etc", "/var/spool/postfix/etc", "/usr/lib/systemd", "/home"):
+            done = program.apply()
+        took = time.monotonic() - begun
+        assert done.status == 0, done.stdout
+        assert started(host) == before
+        assert program("plan", "-a", ANSWERS).status == 0
+        print(f"{suite}: a second run with its probes took {took:.1f} s")
+
+
+def test_a_second_run_without_probes_is_quick(prepared: Prepared, suite: str) -> None:
+    with prepared.applied_host(suite) as host:
+        put_checkout(host)
+        before = started(host)
+        begun = time.monotonic()
+        with untouched(host):
+            done = host.run(inside("killing.py", "0", "apply", "-a", ANSWERS, "--yes"))
+        print(f"{suite}: without them {time.monotonic() - begun:.1f} s, Python's start included")
+        assert not [p for p in done.stdout.splitlines() if p.startswith(("file: /etc", "command"))]
+        assert started(host) == before
+
+
+@pytest.fixture
+def configured(prepared: Prepared, fresh_host: FreshHost, suite: str) -> Host:
+    """A host with every step applied, its probes not asked."""
+    host = fresh_host(prepared.ready(suite))
+    prepared.internet.register(host, FQDN, mx=DOMAIN)
+    put_checkout(host)
+    apply(host)
+    return host
+
+
+def apply(host: Host) -> None:
+    host.run(inside("killing.py", "0", "apply", "-a", ANSWERS, "--yes"))
+
+
+def verdict(found: dict[str, Any]) -> str:
+    """What is wrong with how an edit was met; empty when nothing is."""
+    path, edit = found["path"], found["edit"]
+    ours = edit == "value" or (path in WHOLE and (path, edit) not in SAME)
+    if not found["kept"]:
+        return "bytes were changed"
+    if found["apply"] != (1 if ours else 0):
+        return f"apply ended with {found['apply']}"
+    if bool(found["drifted"]) != ours:
+        return f"drifted: {found['drifted']}"
+    if ours and found["plan"] != 10:
+        return f"plan ended with {found['plan']}"
+    return ""
+
+
+def test_edits_by_hand_are_the_administrators(configured: Host, suite: str) -> None:
+    done = configured.run(inside("drifting.py"), timeout=900)
+    tried = [json.loads(line) for line in done.stdout.splitlines()]
+    wrong = [(f["path"], f["edit"], verdict(f), f["said"]) for f in tried if verdict(f)]
+    print(f"{suite}: {len(tried)} edits, {sum(f['apply'] == 1 for f in tried)} stopped the run")
+    assert wrong == []
+    assert len(tried) > 40
+    assert {f["path"] for f in tried if f["drifted"]} == {f["path"] for f in tried}
+
+
+def test_what_is_not_ours_in_main_cf_outlives_new_answers(configured: Host) -> None:
+    main = configured.get(MAIN)
+    configured.put(HAND.encode() + main + b"# the end, without a newline", MAIN)
+    changed = answers(configured) + "\n[postfix]\nmessage_size = 31457280\n"
+    configured.put(changed, ANSWERS)
+    apply(configured)
+    now = configured.get(MAIN)
+    expected = main.replace(b"message_size_limit = 52428800", b"message_size_limit = 31457280")
+    # the newline at the very end is postconf's of Postfix 3.9 and later
+    assert now.removesuffix(b"\n") == HAND.encode() + expected + b"# the end, without a newline"
+    undone = configured.run([LAUNCHER, "undo", "--all", "--yes"], check=False)
+    assert undone.status == 0, undone.stdout
+    left = configured.get(MAIN).decode()
+    assert left.startswith(HAND)
+    assert left.rstrip().endswith("# the end, without a newline")
+    assert FQDN not in left
+
+
+def test_status_names_the_step_that_was_edited(configured: Host) -> None:
+    program = Program(configured)
+    assert set(program.states().values()) == {"verified"}
+    configured.run(["sed", "-i", "s/^biff = no/biff = yes/", MAIN])
+    assert program.states() == {"hostname": "verified", "postfix": "drifted", "aliases": "verified"}
+    planned = program("plan", "-a", ANSWERS)
+    assert planned.status == 10
+    assert "biff" in planned.stdout

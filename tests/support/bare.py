@@ -1,0 +1,48 @@
+"""Hosts on which the launcher has made its environment, and not one mail package is installed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from lab import images
+from lab.host import Host
+from lab.internet import Internet
+from lab.layers import Layer
+from support.applied import ANSWERS, CHECKOUT, LAUNCHER, LEFT_OUT, PLACE, answers
+
+# What the launcher's environment is made from.
+MADE_FROM = ("mailwizard", "requirements.txt", "pyproject.toml")
+WORKERS = ("support/killing.py", "support/sweeping.py", "support/drifting.py", "lab/tree.py")
+PYTHON = "$(echo /usr/local/lib/mailwizard/env-*/bin/python)"
+
+
+def launched(suite: str, internet: Internet) -> Layer:
+    """A minimal Debian with two logins, apt's lists and the launcher's environment."""
+    digest = hashlib.sha256(b"".join((CHECKOUT / name).read_bytes() for name in MADE_FROM))
+    key = f"{digest.hexdigest()} {PLACE} 1"
+    parent, net = images.base(suite), internet.network
+    return replace(images.layer(parent, f"launched-{suite}", key, _launch, net), identity=None)
+
+
+def _launch(host: Host) -> None:
+    host.run("useradd -m -s /bin/bash alice && useradd -m -s /bin/bash bob")
+    put_checkout(host)
+    host.run("apt-get update", timeout=300)
+    host.run([LAUNCHER, "answers"], timeout=600)
+    host.run("apt-get clean")
+
+
+def put_checkout(host: Host) -> None:
+    """Give the host today's checkout, the answers, and what runs inside it for the tests."""
+    host.run(["rm", "-rf", PLACE])
+    host.put_tree(CHECKOUT, PLACE, exclude=LEFT_OUT)
+    host.put(answers(host), ANSWERS)
+    for name in WORKERS:
+        host.put(CHECKOUT / "tests" / name, f"/root/tests/{name}")
+
+
+def inside(script: str, *arguments: str) -> str:
+    """The command line that runs one of the workers in the host."""
+    words = " ".join(arguments)
+    return f"PYTHONPATH=/root/tests exec {PYTHON} /root/tests/support/{script} {words}"
