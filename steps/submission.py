@@ -13,7 +13,7 @@ from mailwizard.changes import (
     Service,
 )
 from mailwizard.fields import Bool, Choice, Listing
-from mailwizard.model import Change, Context, Probe, Question, Step
+from mailwizard.model import Change, Context, Probe, Question, SecretRef, Step
 from mailwizard.render import render
 from mailwizard.steps import aliases, certificates
 
@@ -100,7 +100,9 @@ def plan(context: Context) -> Iterator[Change]:
         f"{folder}/submission_header_checks",
         render("postfix/submission_header_checks.j2", fqdn=context.of("hostname")["fqdn"]),
     )
-    yield FileContent(f"{folder}/sender_login", render("postfix/sender_login.j2", owners=owners(context)))
+    yield FileContent(
+        f"{folder}/sender_login", render("postfix/sender_login.j2", owners=owners(context))
+    )
     yield LookupMap(f"{folder}/sender_login")
     yield FileContent(
         f"{folder}/sender_login.regexp", render("postfix/sender_login.regexp.j2", domains=domains)
@@ -128,28 +130,31 @@ def probe(context: Context) -> Iterator[Probe]:
 
 
 def conversation(
-    context: Context, accounts: tuple[tuple[str, object], ...], name: str, trust: str
+    context: Context, accounts: tuple[tuple[str, SecretRef], ...], name: str, trust: str
 ) -> Iterator[Probe]:
     """Who may send, and as whom."""
     domain = context.of("postfix")["domains"][0]
-    yield probes.SubmissionPorts(tuple(int(port) for port in context["ports"]))
-    if "587" in context["ports"]:
-        yield probes.StartTlsFirst()
-        yield probes.NoAuthInClear()
-    yield probes.SameAnswerForUnknownUser(name, trust)
-    yield probes.Mechanisms(name, trust)
-    yield probes.NoRelayWithoutLogin(name, trust)
-    people = (accounts, domain, name, trust)
-    yield probes.SubmissionLogin(*people)
-    yield probes.AnyHelo(*people)
-    yield probes.HeadersAdded(*people)
-    yield probes.ClientHidden(*people)
+    ports = tuple(int(port) for port in context["ports"])
+    yield probes.SubmissionPorts(ports)
+    if 587 in ports:
+        yield probes.StartTlsFirst(ports=ports)
+        yield probes.NoAuthInClear(ports=ports)
+    yield probes.SameAnswerForUnknownUser(name, trust, ports=ports)
+    yield probes.Mechanisms(name, trust, ports=ports)
+    yield probes.NoRelayWithoutLogin(name, trust, ports=ports)
+    for asked in (
+        probes.SubmissionLogin,
+        probes.AnyHelo,
+        probes.HeadersAdded,
+        probes.ClientHidden,
+    ):
+        yield asked(accounts, domain, name, trust, ports=ports)
     if context["sender_login_match"]:
-        yield probes.OnlyOwnSender(*people)
-        mine = [(ends[0], address) for address, ends in owners(context).items()]
+        yield probes.OnlyOwnSender(accounts, domain, name, trust, ports=ports)
         known = {login for login, _ in accounts}
-        addresses = tuple((login, address) for login, address in mine if login in known)
-        yield probes.AliasAsSender(*people, addresses=addresses)
+        owned = ((ends[0], address) for address, ends in owners(context).items())
+        mine = tuple((login, address) for login, address in owned if login in known)
+        yield probes.AliasAsSender(accounts, domain, name, trust, addresses=mine, ports=ports)
 
 
 STEP = Step(
