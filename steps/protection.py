@@ -6,10 +6,15 @@ import re
 from collections.abc import Iterator
 
 from mailwizard import probes
-from mailwizard.blocklists import ZEN, blocklist
-from mailwizard.changes import FileContent, KeyedEntries, PostfixParameters, Service
+from mailwizard.changes import (
+    FileContent,
+    KeyedEntries,
+    MasterCfParameters,
+    PostfixParameters,
+    Service,
+)
 from mailwizard.fields import Bool, Listing
-from mailwizard.fields.protection import BlocklistField, HeaderChecks
+from mailwizard.fields.protection import ZEN, BlocklistField, HeaderChecks, blocklist
 from mailwizard.model import Change, Context, Probe, Question, Step
 from mailwizard.render import render
 from mailwizard.steps import postfix
@@ -65,7 +70,6 @@ def parameters(context: Context) -> dict[str, str]:
         "smtpd_data_restrictions": "reject_unauth_pipelining",
         # Dovecot's LMTP does not know SMTPUTF8: such mail would be taken and then bounced
         "smtputf8_enable": "no" if "lmtp" in context.of("dovecot")["protocols"] else "yes",
-        "soft_bounce": "yes" if context["watch_first"] else "no",
     }
     if _header_file(context):
         found["header_checks"] = f"regexp:{folder(context)}/inbound_header_checks"
@@ -108,10 +112,21 @@ def plan(context: Context) -> Iterator[Change]:
     if context["greylist"]:
         yield from _greylisting(context)
     yield PostfixParameters(parameters(context))
+    yield from _soft_bounce(context)
     if context["greylist"]:
         yield Service("greylist", "restart", listens=(POLICY_PORT,))
+    # after a reload an idle smtpd may take one more connection by the old rules (master(8))
     check = ("postfix", "check")
-    yield Service("postfix", worker="postfix-worker", validate=(check,), ready=(25,))
+    yield Service("postfix", "restart", worker="postfix-worker", validate=(check,), ready=(25,))
+
+
+def _soft_bounce(context: Context) -> Iterator[Change]:
+    """While only watching nobody is refused for good; on port 25 alone, not for our own people."""
+    service = "smtp/inet/soft_bounce"
+    if context["watch_first"]:
+        yield MasterCfParameters({service: "yes"})
+    elif b"soft_bounce" in context.look.read(context.platform.path("master.cf")):
+        yield MasterCfParameters({service: "no"})
 
 
 def _greylisting(context: Context) -> Iterator[Change]:

@@ -11,6 +11,8 @@ from mailwizard.fields.compound import Listing
 from mailwizard.fields.names import Domain
 from mailwizard.fields.text import Field, quoted, visible
 
+__all__ = ["ACTIONS", "ZEN", "BlocklistField", "HeaderCheck", "HeaderChecks", "blocklist"]
+
 ACTIONS = ("REJECT", "DISCARD", "HOLD", "WARN")
 # access(5) and header_checks(5): other actions change mail, or let it past the other checks
 _HEADER = re.compile(r"/((?:[^/\\]|\\.)+)/([imx]*)\s+([A-Za-z]+)(?:\s+(.*))?")
