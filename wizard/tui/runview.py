@@ -193,7 +193,8 @@ class RunView(Vertical):
 
     def _count(self) -> str:
         outcomes = [done.result.outcome for done in self.verdicts.values()]
-        seen = [outcome for outcome in Outcome if outcome in outcomes]
+        order = sorted(Outcome, key=lambda outcome: (outcome is not Outcome.PASS, outcome.severity))
+        seen = [outcome for outcome in order if outcome in outcomes]
         return ", ".join(f"{outcomes.count(o)} {words.VERDICT[o][0]}" for o in seen)
 
     def _gate(self, event: Gate) -> None:

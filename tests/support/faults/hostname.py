@@ -83,6 +83,7 @@ FAULTS = (
         {"HOST-04": "warn: 20 % .* free on /home"},
         "small_disk /home 8",
         "umount /home",
+        options={"message_size": 0},
     ),
     Fault(
         "no room for one and a half messages",
