@@ -1,7 +1,16 @@
 """The HOWTO's steps; their order stands here, once."""
 
 from mailwizard.model import Step
-from mailwizard.steps import aliases, certificates, dovecot, hostname, postfix, submission
+from mailwizard.steps import (
+    aliases,
+    certificates,
+    dovecot,
+    hostname,
+    postfix,
+    protection,
+    relay,
+    submission,
+)
 
 STEPS: tuple[Step, ...] = (
     hostname.STEP,
@@ -10,4 +19,6 @@ STEPS: tuple[Step, ...] = (
     dovecot.STEP,
     certificates.STEP,
     submission.STEP,
+    relay.STEP,
+    protection.STEP,
 )

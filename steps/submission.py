@@ -137,8 +137,8 @@ def conversation(
     ports = tuple(int(port) for port in context["ports"])
     yield probes.SubmissionPorts(ports)
     if 587 in ports:
-        yield probes.StartTlsFirst(ports=ports)
-        yield probes.NoAuthInClear(ports=ports)
+        yield probes.StartTlsFirst()
+        yield probes.NoAuthInClear()
     yield probes.SameAnswerForUnknownUser(name, trust, ports=ports)
     yield probes.Mechanisms(name, trust, ports=ports)
     yield probes.NoRelayWithoutLogin(name, trust, ports=ports)
