@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -91,7 +92,16 @@ def edited_master(look: Look, text: bytes, wanted: Mapping[str, str | None]) -> 
         return look.read(f"{folder}/master.cf")
 
 
-def about_a_link(look: Look, complaint: str) -> bool:
-    """`postfix check` takes the mode of a link, which is always 0777, for that of a file."""
+# a message that is just being received has a name of its own until it is complete
+_ARRIVING = re.compile(r"bogus file name: incoming/[0-9.]+$")
+
+
+def of_no_account(look: Look, complaint: str) -> bool:
+    """Lines of `postfix check` that tell nothing of the configuration.
+
+    It takes the mode of a link, which is always 0777, for that of a file; and its postsuper meets
+    mail that arrives at this moment.
+    """
     said, _, path = complaint.rpartition(": ")
-    return said.endswith("group or other writable") and look.state(path.strip()).kind == "link"
+    mode = said.endswith("group or other writable") and look.state(path.strip()).kind == "link"
+    return mode or bool(_ARRIVING.search(complaint.strip()))

@@ -96,11 +96,20 @@ def _transact(host: LocalHost, roles: Sequence[str], names: Sequence[str]) -> It
     manager = managers.manager_of(host.platform)
     broken = host.ask(manager.audit(), timeout=60)
     if manager.broken(broken.out):
-        for argv in manager.repair():
-            yield from _detached(host, argv)
+        yield from _repaired(host, manager.repair())
     yield from _detached(host, manager.update())
     _preseed(host, roles)
     yield from _detached(host, manager.install(names), quiet_services=True)
+
+
+def _repaired(host: LocalHost, commands: Sequence[Sequence[str]]) -> Iterator[Event]:
+    """Each command mends what it can: a half-unpacked package stops the first, not the last."""
+    for argv in commands[:-1]:
+        try:
+            yield from _detached(host, argv)
+        except CommandFailed as failed:
+            yield Output(STEP, failed.message)
+    yield from _detached(host, commands[-1])
 
 
 def _preseed(host: LocalHost, roles: Sequence[str]) -> None:

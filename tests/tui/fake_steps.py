@@ -163,8 +163,8 @@ PACKAGES = (
 )
 
 APT = (
-    "Get:1 https://deb.debian.org/debian trixie/main amd64 postfix amd64 3.10.4-1 [1,551 kB]",
-    "Get:2 https://deb.debian.org/debian trixie/main amd64 dovecot-core amd64 1:2.4.1 [2,412 kB]",
+    "Get:1 https://deb.example.org/debian trixie/main amd64 postfix amd64 3.10.4-1 [1,551 kB]",
+    "Get:2 https://deb.example.org/debian trixie/main amd64 dovecot-core amd64 1:2.4.1 [2,412 kB]",
     "Unpacking postfix (3.10.4-1) ...",
     "Setting up dovecot-core (1:2.4.1+dfsg1-6) ...",
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mailwizard.changes import previews
 from mailwizard.errors import CommandFailed, ProofFailed
-from mailwizard.maincf import about_a_link
+from mailwizard.maincf import of_no_account
 from mailwizard.model import Host, Look, Outcome, Preview, Probe, Subject
 from mailwizard.subjects import Unit, allow_starts
 
@@ -77,7 +77,7 @@ class Service:
     def _prove(self, host: Host) -> None:
         for argv in self.validate:
             done = host.ask(argv)
-            wrong = [line for line in done.err.splitlines() if not about_a_link(host, line)]
+            wrong = [line for line in done.err.splitlines() if not of_no_account(host, line)]
             if not done.ok or any(line.strip() for line in wrong):
                 said = tuple((done.err or done.out).strip().splitlines())
                 raise ProofFailed(f"`{shlex.join(argv)}` is not content", said)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mailwizard import sanitise
-from mailwizard.maincf import about_a_link
+from mailwizard.maincf import of_no_account
 from mailwizard.model import Host, Result
 from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.postconf import Postconf, argv, spelled, words
@@ -55,7 +55,7 @@ class PostfixParses:
             # A typo is a warning with exit code 0: only silence is a pass.
             # Debian's also refreshes copies in the chroot, and tells.
             told = [line for line in said if line.strip() and not line.startswith("updating /")]
-            wrong += [line for line in told if not about_a_link(host, line)]
+            wrong += [line for line in told if not of_no_account(host, line)]
             if not asked.ok and not said:
                 wrong.append(f"{shown} ended with code {asked.code}")
         if wrong:

@@ -157,8 +157,8 @@ FAULTS = (
     ),
     Fault(
         "the public address is the router's",
-        {"HOST-NAT": "warn: 203.0.113.5 is not on this host"},
-        f"""sed -i 's/^address = .*/address = "203.0.113.5"/' {STATE}""",
+        {"HOST-NAT": "warn: 198.51.100.5 is not on this host"},
+        f"""sed -i 's/^address = .*/address = "198.51.100.5"/' {STATE}""",
         "restored",
     ),
     Fault(

@@ -120,8 +120,8 @@ TRUST = (
     ),
     Fault(
         "a public range in a file of networks",
-        {"SMTP-07": "fail: 203.0.113.0/24"},
-        "echo 203.0.113.0/24 >/etc/postfix/networks; "
+        {"SMTP-07": "fail: 198.51.100.0/24"},
+        "echo 198.51.100.0/24 >/etc/postfix/networks; "
         "main 'mynetworks=127.0.0.0/8 /etc/postfix/networks'",
     ),
     Fault(
