@@ -65,24 +65,30 @@ def edited(text: str, wanted: Mapping[str, str | None]) -> str:
 
 
 def master_values(look: Look, names: Sequence[str]) -> dict[str, str]:
-    """The values of service/type/parameter names that master.cf sets (postconf -P)."""
+    """What master.cf says: service/type -> its line, service/type/parameter -> its value."""
     found: dict[str, str] = {}
     for line in look.ask(["postconf", "-P"]).out.splitlines():
         name, _, value = line.partition(" = ")
         found[name.strip()] = value.strip()
+    if any(name.count("/") == 1 for name in names):
+        for line in look.ask(["postconf", "-M"]).out.splitlines():
+            words = line.split()
+            found["/".join(words[:2])] = " ".join(words)
     return {name: found[name] for name in names if name in found}
 
 
 def edited_master(look: Look, text: bytes, wanted: Mapping[str, str | None]) -> bytes:
-    """master.cf with these service/type/parameter values (None: none), set by postconf itself."""
-    setting = [f"{name}={value}" for name, value in wanted.items() if value is not None]
-    removing = [name for name, value in wanted.items() if value is None]
+    """master.cf with these entries and values set (None: removed), by postconf itself."""
     with look.draft({"main.cf": b"compatibility_level = 3.6\n", "master.cf": text}) as folder:
-        for option, names in (("-P", setting), ("-PX", removing)):
-            if names:
-                done = look.ask(["postconf", "-c", folder, option, *names])
-                if not done.ok:
-                    raise CommandFailed(done.argv, done.code, tuple(done.err.splitlines()))
+        for depth, kind in ((1, "M"), (2, "P")):
+            mine = {name: value for name, value in wanted.items() if name.count("/") == depth}
+            setting = [f"{name}={value}" for name, value in mine.items() if value is not None]
+            removing = [name for name, value in mine.items() if value is None]
+            for option, names in ((f"-{kind}", setting), (f"-{kind}X", removing)):
+                if names:
+                    done = look.ask(["postconf", "-c", folder, option, *names])
+                    if not done.ok:
+                        raise CommandFailed(done.argv, done.code, tuple(done.err.splitlines()))
         return look.read(f"{folder}/master.cf")
 
 

@@ -12,15 +12,20 @@ from mailwizard.model import SecretRef
 LONGEST = 4096
 
 
-def read_secret(ref: SecretRef, environ: Mapping[str, str], *, uid: int | None = None) -> str:
-    """The secret itself; a file must be 0600 and the caller's own, and no message repeats it."""
+def read_secret(
+    ref: SecretRef, environ: Mapping[str, str], *, uid: int | None = None, lines: bool = False
+) -> str:
+    """The secret itself; a file must be 0600 and the caller's own, and no message repeats it.
+
+    It is one line, unless `lines` allows more (a key file).
+    """
     if ref.env:
         place = f"the environment variable {ref.env}"
         text = environ.get(ref.env, "")
     else:
         place = ref.file
         text = _from_file(ref.file, os.geteuid() if uid is None else uid)
-    return _one_line(text, place)
+    return _checked(text, place, lines)
 
 
 def _from_file(path: str, uid: int) -> str:
@@ -58,13 +63,13 @@ def _refuse_exposed(path: str, about: os.stat_result, uid: int) -> None:
         )
 
 
-def _one_line(text: str, place: str) -> str:
+def _checked(text: str, place: str, lines: bool) -> str:
     secret = text.removesuffix("\n").removesuffix("\r")
     if not secret:
         raise BadUsage(f"{place} is not set or empty", hint="Put the secret there and run again.")
     if len(secret) > LONGEST:
         raise BadUsage(f"{place} holds more than {LONGEST} characters", hint="Is it the right one?")
-    if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in secret):
+    if not lines and any(ord(char) < 32 or 127 <= ord(char) < 160 for char in secret):
         raise BadUsage(
             f"{place} holds more than one line, or a control character",
             hint="The secret must be one line of visible characters.",

@@ -1,13 +1,22 @@
 """The kinds of change; each is a value that looks, previews, acts, and says itself in sh."""
 
+from mailwizard.changes.accounts import UserAccount
+from mailwizard.changes.acme import AcmeCertificate
+from mailwizard.changes.certificates import PrivateAuthority, PrivateCertificate
 from mailwizard.changes.debconf import DebconfSettings
 from mailwizard.changes.files import FileContent, KeyedEntries
+from mailwizard.changes.firewall import firewall_rules
 from mailwizard.changes.hostname import HostName, HostsEntry
 from mailwizard.changes.maps import LookupMap
 from mailwizard.changes.postfix import MasterCfParameters, PostfixParameters
+from mailwizard.changes.queue import WaitingMailRerouted
+from mailwizard.changes.secrets import Credential, SecretTable
 from mailwizard.changes.service import Service
+from mailwizard.changes.signingkey import RetiredKey, SigningKey
 
 __all__ = [
+    "AcmeCertificate",
+    "Credential",
     "DebconfSettings",
     "FileContent",
     "HostName",
@@ -16,5 +25,13 @@ __all__ = [
     "LookupMap",
     "MasterCfParameters",
     "PostfixParameters",
+    "PrivateAuthority",
+    "PrivateCertificate",
+    "RetiredKey",
+    "SecretTable",
     "Service",
+    "SigningKey",
+    "UserAccount",
+    "WaitingMailRerouted",
+    "firewall_rules",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mailwizard.changes import previews
 from mailwizard.keyed import keyed_lines, with_keyed_lines, words
 from mailwizard.model import Host, Look, Preview, Subject
-from mailwizard.subjects import File, Lines
+from mailwizard.subjects import File, Lines, OwnFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,36 @@ class FileContent:
     @property
     def _data(self) -> bytes:
         return self.text.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The folder is there; whoever uses it, it is removed only when it is empty."""
+
+    path: str
+
+    @property
+    def title(self) -> str:
+        return f"make the folder {self.path}"
+
+    @property
+    def follows(self) -> str:
+        return ""
+
+    def needed(self, look: Look) -> bool:
+        return look.state(self.path).kind == "absent"
+
+    def preview(self, look: Look) -> Preview:
+        return previews.commands(["mkdir", self.path])
+
+    def subjects(self, look: Look) -> Sequence[Subject]:
+        return (OwnFolder(self.path),)
+
+    def apply(self, host: Host) -> None:
+        host.make_dir(self.path)
+
+    def shell(self, look: Look) -> str:
+        return shlex.join(["mkdir", "-p", self.path])
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,14 @@ class LookupMap:
         return self.source
 
     def needed(self, look: Look) -> bool:
-        compiled, source = look.state(self._compiled(look)), look.state(self.source)
+        compiled, source = look.state(self.compiled(look)), look.state(self.source)
         return compiled.kind == "absent" or compiled.mtime_ns < source.mtime_ns
 
     def preview(self, look: Look) -> Preview:
         return previews.commands(self._command(look))
 
     def subjects(self, look: Look) -> Sequence[Subject]:
-        return (Generated(self._compiled(look)),)
+        return (Generated(self.compiled(look)),)
 
     def apply(self, host: Host) -> None:
         done = host.run(self._command(host))
@@ -48,7 +48,8 @@ class LookupMap:
     def shell(self, look: Look) -> str:
         return shlex.join(["compile_map", self.tool, look.platform.map_type, self.source])
 
-    def _compiled(self, look: Look) -> str:
+    def compiled(self, look: Look) -> str:
+        """The file that the tool makes of the source."""
         return self.source + _SUFFIX[look.platform.map_type]
 
     def _command(self, look: Look) -> list[str]:

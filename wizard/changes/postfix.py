@@ -100,34 +100,40 @@ class PostfixParameters:
 
 @dataclass(frozen=True, slots=True)
 class MasterCfParameters:
-    """Services in master.cf run with these options: service/type/parameter -> value."""
+    """Services in master.cf run with these options: service/type/parameter -> value.
+
+    service/type -> its whole line; an empty line: there is no such service.
+    """
 
     values: Mapping[str, str]
 
     @property
     def title(self) -> str:
-        return f"set options of {', '.join(sorted({n.split('/')[0] for n in self.values}))}"
+        services = ", ".join(sorted({name.split("/")[0] for name in self.values}))
+        return f"set options of {services}" if any(self.values.values()) else f"end {services}"
 
     @property
     def follows(self) -> str:
         return ""
 
     def needed(self, look: Look) -> bool:
-        return maincf.master_values(look, list(self.values)) != dict(self.values)
+        found = maincf.master_values(look, list(self.values))
+        absent = {name: "" if _is_service(name) else None for name in self.values}
+        return {**absent, **found} != dict(self.values)
 
     def preview(self, look: Look) -> Preview:
         path = look.platform.path("master.cf")
         if not look.state(path).size:
             return previews.commands(*self._commands())
         old = look.read(path)
-        return previews.diff(path, old, maincf.edited_master(look, old, self.values))
+        return previews.diff(path, old, maincf.edited_master(look, old, self._wanted()))
 
     def subjects(self, look: Look) -> Sequence[Subject]:
         return (MasterCf.of(look.platform.path("master.cf"), list(self.values)),)
 
     def apply(self, host: Host) -> None:
         old = _config(host)
-        edited = maincf.edited_master(host, old["master.cf"], self.values)
+        edited = maincf.edited_master(host, old["master.cf"], self._wanted())
         _prove(host, old, {**old, "master.cf": edited})
         host.write(host.platform.path("master.cf"), edited)
 
@@ -135,8 +141,18 @@ class MasterCfParameters:
         settings = [f"{name}={value}" for name, value in self.values.items()]
         return shlex.join(["set_service_options", *settings])
 
+    def _wanted(self) -> dict[str, str | None]:
+        gone = {
+            name: None for name, value in self.values.items() if _is_service(name) and not value
+        }
+        return {**self.values, **gone}
+
     def _commands(self) -> list[list[str]]:
         return [["postconf", "-P", f"{name}={value}"] for name, value in self.values.items()]
+
+
+def _is_service(name: str) -> bool:
+    return name.count("/") == 1
 
 
 def _text(look: Look, path: str) -> str:

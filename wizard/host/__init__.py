@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -24,6 +25,7 @@ from mailwizard.sanitise import lines
 
 TAIL = 25
 DRAFT_AGE = 10
+_WORDS = re.compile(r"[A-Za-z0-9+/=]{12,}")
 
 
 def _replace(temporary: str, path: str) -> None:
@@ -245,9 +247,17 @@ class LocalHost(LocalLook):
             os.chown(path, *owner)
         _sync_folder(os.path.dirname(path))
 
-    def secret(self, ref: SecretRef) -> str:
-        secret = read_secret(ref, os.environ)
-        self._secrets.add(secret)
+    def keep(self, name: str, data: bytes) -> None:
+        self.make_dir(f"{self.state_dir}/kept", 0o700)
+        self.write(f"{self.state_dir}/kept/{name}", data, mode=0o600)
+
+    def kept(self, name: str) -> bytes:
+        return self.read(f"{self.state_dir}/kept/{name}") if name else b""
+
+    def secret(self, ref: SecretRef, *, lines: bool = False) -> str:
+        secret = read_secret(ref, os.environ, lines=lines)
+        # of a file of several lines, the words that could be shown by themselves
+        self._secrets |= set(_WORDS.findall(secret)) if lines else {secret}
         return secret
 
     def without_secrets(self, text: str) -> str:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import os
+import select
+import selectors
 import shutil
 import signal
-import threading
+import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import sh
 
 from mailwizard.model import Completed
 from mailwizard.sanitise import lines
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 # argv may be logged by sh at INFO; nothing of ours belongs into a caller's log
 logging.getLogger("sh").setLevel(logging.WARNING)
@@ -34,26 +31,23 @@ QUIET = {
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ANY_CODE = tuple(range(256))
 TIMED_OUT, NOT_STARTED, NOT_FOUND = 124, 126, 127
-KILL_AFTER = 2.0
+KILL_AFTER = KEPT_OPEN = 2.0
 BLOCK, HALF = 64 * 2**10, 4 * 2**20
 
 
-class _Bounded(io.BytesIO):
+class _Bounded:
     """Output as it comes: all of it, or of very much the head and the tail (R27)."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._head, self._tail, self._size = bytearray(), bytearray(), 0
 
-    def write(self, chunk: Buffer, /) -> int:
-        chunk = bytes(chunk)
+    def add(self, chunk: bytes) -> None:
         room = HALF - len(self._head)
         self._size += len(chunk)
         self._head += chunk[:room]
         self._tail += chunk[room:]
         if len(self._tail) > 2 * HALF:
             del self._tail[:-HALF]
-        return len(chunk)
 
     def text(self) -> str:
         tail = self._tail[-HALF:]
@@ -65,65 +59,100 @@ class _Bounded(io.BytesIO):
 def start(
     argv: Sequence[str], stdin: str, timeout: float | None, env: Mapping[str, str] | None
 ) -> Completed:
-    """Run to the end; what cannot be started is a code, as in sh(1)."""
+    """Run to the end; what cannot be started is a code, as in sh(1).
+
+    Not by sh, which forks all of this process and keeps three threads: the hundreds of short
+    questions that are asked of a host would take eight times as much of its processor.
+    """
     program = shutil.which(argv[0], path=SEARCH)
     if program is None:
         return Completed(tuple(argv), NOT_FOUND, "", f"{argv[0]}: not installed")
-    out, err = _Bounded(), _Bounded()
     try:
-        running = sh.Command(program)(
-            *argv[1:],
-            _in=stdin,
-            _out=out,
-            _err=err,
-            _out_bufsize=BLOCK,
-            _err_bufsize=BLOCK,
-            _no_out=True,
-            _no_err=True,
-            _tty_out=False,
+        given = stdin.encode()
+        process = subprocess.Popen(
+            [program, *argv[1:]],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             # without a controlling terminal a child cannot write over the screen
-            _new_session=True,
-            _bg=True,
-            _bg_exc=False,
-            _return_cmd=True,
-            _ok_code=ANY_CODE,
-            _env={**os.environ, **QUIET, "PATH": SEARCH, **(env or {})},
+            start_new_session=True,
+            env={**os.environ, **QUIET, "PATH": SEARCH, **(env or {})},
         )
-    except (sh.ForkException, OSError, ValueError):
+    except (OSError, ValueError):
         # not its message: that would repeat the arguments
         return Completed(
             tuple(argv), NOT_STARTED, "", f"{argv[0]}: cannot be started with such arguments"
         )
-    expired = _finish(running, timeout)
-    if expired:
+    out, err = _Bounded(), _Bounded()
+    try:
+        ended = _converse(process, given, out, err, timeout)
+    finally:
+        # after a signal to us it runs on by itself, as each command does that was begun
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
+    if not ended:
+        _end_group(process)
         return Completed(tuple(argv), TIMED_OUT, "", f"no answer within {timeout:.0f} s")
-    return Completed(tuple(argv), int(running.exit_code), out.text(), err.text())
+    return Completed(tuple(argv), process.wait(), out.text(), err.text())
 
 
-def _finish(running: sh.RunningCommand, timeout: float | None) -> bool:
-    """Wait for the command; True when its time was over and it had to be ended."""
-    expired, over = threading.Event(), threading.Event()
-    if timeout is not None:
-        # sh's own _timeout polls, and makes every command last a tenth of a second
-        watch = (running, timeout, expired, over)
-        threading.Thread(target=_watch, args=watch, daemon=True).start()
-    with contextlib.suppress(sh.ErrorReturnCode):
-        running.wait()
-    over.set()
-    return expired.is_set()
+def _converse(
+    process: subprocess.Popen[bytes],
+    stdin: bytes,
+    out: _Bounded,
+    err: _Bounded,
+    timeout: float | None,
+) -> bool:
+    """Write and read until the process has ended; False when its time was over before.
+
+    A grandchild that keeps the output open is heard for another KEPT_OPEN seconds.
+    """
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    over = None if timeout is None else time.monotonic() + timeout
+    ended, rest = os.pidfd_open(process.pid), memoryview(stdin)
+    with open(ended, "rb"), selectors.DefaultSelector() as pipes:
+        pipes.register(ended, selectors.EVENT_READ)
+        pipes.register(process.stdout, selectors.EVENT_READ, out)
+        pipes.register(process.stderr, selectors.EVENT_READ, err)
+        pipes.register(process.stdin, selectors.EVENT_WRITE)
+        while pipes.get_map():
+            ready = pipes.select(None if over is None else max(0, over - time.monotonic()))
+            if not ready:
+                return process.poll() is not None
+            for key, _ in ready:
+                if key.fileobj == ended:
+                    pipes.unregister(ended)
+                    over = time.monotonic() + KEPT_OPEN
+                elif key.fileobj is process.stdin:
+                    rest = _write(key.fd, rest)
+                    if not rest:
+                        pipes.unregister(process.stdin)
+                        process.stdin.close()
+                elif chunk := os.read(key.fd, BLOCK):
+                    key.data.add(chunk)
+                else:
+                    pipes.unregister(key.fileobj)
+    return True
 
 
-def _watch(
-    running: sh.RunningCommand, timeout: float, expired: threading.Event, over: threading.Event
-) -> None:
-    if over.wait(timeout):
-        return
-    expired.set()
+def _write(pipe: int, rest: memoryview) -> memoryview:
+    """What is left to write after one write that does not block (pipe(7), PIPE_BUF)."""
+    try:
+        return rest[os.write(pipe, rest[: select.PIPE_BUF]) :]
+    except BrokenPipeError:
+        return rest[:0]
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
     for ending in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
-            running.signal_group(ending)
-        if over.wait(KILL_AFTER):
-            return
+            os.killpg(process.pid, ending)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(KILL_AFTER)
 
 
 def start_watched(argv: Sequence[str]) -> sh.RunningCommand:

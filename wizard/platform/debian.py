@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mailwizard.platform import common
 from mailwizard.platform.base import Distribution, Preseed
 
 # A Postfix that serves nobody but this host, until its step has been answered.
@@ -25,18 +26,16 @@ _PRESEEDS = {
 }
 
 _PACKAGES = {
+    **common.PACKAGES,
     "network-tools": ("iproute2", "netbase"),
     "host-tools": ("hostname", "dbus"),
     "time-sync": ("systemd-timesyncd",),
-    "postfix": ("postfix",),
     "relay": ("libsasl2-modules",),
     "certificates": ("openssl", "ca-certificates"),
-    "acme": ("certbot",),
     "dovecot": ("dovecot-imapd", "dovecot-lmtpd"),
     "dovecot-pop3": ("dovecot-pop3d",),
     "dovecot-sieve": ("dovecot-sieve", "dovecot-managesieved"),
     "amavis": ("amavisd-new",),
-    "spamassassin": ("spamassassin",),
     "clamav": ("clamav-daemon", "clamav-freshclam", "clamdscan"),
     "unpackers": (
         "bzip2",
@@ -52,76 +51,53 @@ _PACKAGES = {
         "tnef",
     ),
     "spf": ("postfix-policyd-spf-python",),
+    "dkim-check": ("python3-dkim",),
     "opendkim": ("opendkim", "opendkim-tools"),
     # Without dbconfig-no-thanks it pulls a MariaDB client.
-    "opendmarc": ("opendmarc", "dbconfig-no-thanks"),
-    "greylist": ("postgrey",),
+    "opendmarc": ("opendmarc", "dbconfig-no-thanks", "publicsuffix"),
+    # the trust anchor: without it nothing is validated
+    "resolver": ("unbound", "dns-root-data"),
     "firewall": ("nftables",),
     "fail2ban": ("fail2ban", "python3-systemd"),
-    "fetchmail": ("fetchmail",),
     "virtual": ("postfix-sqlite", "dovecot-sqlite", "sqlite3"),
 }
 
 _UNITS = {
-    "postfix": "postfix.service",
-    # The unit whose processes and log lines are the daemon's.
-    "postfix-worker": "postfix.service",
-    "dovecot": "dovecot.service",
+    **common.UNITS,
     "amavis": "amavis.service",
     "clamav": "clamav-daemon.service",
     "clamav-socket": "clamav-daemon.socket",
     "freshclam": "clamav-freshclam.service",
     "spamassassin-update": "spamassassin-maintenance.timer",
-    "opendkim": "opendkim.service",
-    "opendmarc": "opendmarc.service",
-    "greylist": "postgrey.service",
     "firewall": "nftables.service",
-    "fail2ban": "fail2ban.service",
     "acme": "certbot.timer",
     "time-sync": "systemd-timesyncd.service",
-    "hostname": "systemd-hostnamed.service",
 }
 
 _PATHS = {
-    "hostname": "/etc/hostname",
-    "hosts": "/etc/hosts",
-    "mailname": "/etc/mailname",
-    "postfix": "/etc/postfix",
-    "main.cf": "/etc/postfix/main.cf",
-    "master.cf": "/etc/postfix/master.cf",
-    "aliases": "/etc/aliases",
-    "queue": "/var/spool/postfix",
-    "postfix-data": "/var/lib/postfix",
+    **common.PATHS,
     "tls": "/etc/ssl/mailwizard",
     "ca-bundle": "/etc/ssl/certs/ca-certificates.crt",
-    "dovecot": "/etc/dovecot",
-    "dovecot.conf.d": "/etc/dovecot/conf.d",
     "amavis": "/etc/amavis/conf.d/60-mailwizard",
-    "amavis-keys": "/etc/amavis/dkim",
+    "amavis-signing": "/etc/amavis/conf.d/61-mailwizard-signing",
+    "amavis-virus": "/etc/amavis/conf.d/62-mailwizard-virus",
+    "amavis-spam": "/etc/amavis/conf.d/63-mailwizard-spam",
     "quarantine": "/var/lib/amavis/virusmails",
     "clamd-socket": "/run/clamav/clamd.ctl",
-    "clamav-database": "/var/lib/clamav",
     "opendkim.conf": "/etc/opendkim.conf",
-    "opendkim-keys": "/etc/dkimkeys",
-    "opendmarc.conf": "/etc/opendmarc.conf",
     "policyd-spf": "/usr/bin/policyd-spf",
     "policyd-spf.conf": "/etc/postfix-policyd-spf-python/policyd-spf.conf",
     "greylist": "/etc/default/postgrey",
+    "greylist-clients": "/etc/postgrey/whitelist_clients",
     "nftables.conf": "/etc/nftables.conf",
-    "jail.d": "/etc/fail2ban/jail.d",
 }
 
 _USERS = {
-    "postfix": "postfix",
+    **common.USERS,
     "postdrop": "postdrop",
-    "vmail": "vmail",
-    "dovecot": "dovecot",
     "amavis": "amavis",
     "clamav": "clamav",
-    "opendkim": "opendkim",
-    "opendmarc": "opendmarc",
     "policyd-spf": "policyd-spf",
-    "greylist": "postgrey",
 }
 
 TRIXIE = Distribution(

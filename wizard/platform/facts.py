@@ -44,6 +44,12 @@ def interface_addresses(look: Look) -> list[str]:
     return [str(a["local"]) for link in links for a in link.get("addr_info", []) if "local" in a]
 
 
+def resolved(look: Look, name: str) -> list[str]:
+    """The addresses that this host's resolver knows for a name."""
+    rows = look.ask(["getent", "ahosts", name], timeout=10).out.splitlines()
+    return sorted({row.split()[0] for row in rows if row.split()})
+
+
 def own_addresses(look: Look, answered: Sequence[str]) -> tuple[str, ...]:
     """The answered addresses that are on an interface; behind NAT the inner one instead."""
     here = interface_addresses(look)

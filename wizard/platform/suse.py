@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mailwizard.platform import common
 from mailwizard.platform.base import Distribution
 
 _PACKAGES = {
+    **common.PACKAGES,
     "network-tools": ("iproute2", "netcfg"),
     "host-tools": ("hostname", "dbus-1"),
     "time-sync": ("chrony",),
-    "postfix": ("postfix",),
     "relay": ("cyrus-sasl-plain",),
     "certificates": ("openssl", "ca-certificates-mozilla"),
-    "acme": ("certbot",),
     "dovecot": ("dovecot",),
     "dovecot-pop3": (),
     "dovecot-sieve": (),
     "amavis": ("amavisd-new",),
-    "spamassassin": ("spamassassin",),
     "clamav": ("clamav",),
     "unpackers": (
         "bzip2",
@@ -33,74 +32,51 @@ _PACKAGES = {
         "tnef",
     ),
     "spf": ("postfix-policyd-spf-perl",),
+    "dkim-check": ("python3-dkimpy",),
     "opendkim": ("opendkim",),
-    "opendmarc": ("opendmarc",),
-    "greylist": ("postgrey",),
+    "opendmarc": ("opendmarc", "publicsuffix"),
+    "resolver": ("unbound",),
     "firewall": ("firewalld",),
     "fail2ban": ("fail2ban",),
-    "fetchmail": ("fetchmail",),
     "virtual": ("sqlite3", "dovecot-backend-sqlite"),
 }
 
 _UNITS = {
-    "postfix": "postfix.service",
-    "postfix-worker": "postfix.service",
-    "dovecot": "dovecot.service",
+    **common.UNITS,
     "amavis": "amavis.service",
     "clamav": "clamd.service",
     "clamav-socket": "",
     "freshclam": "freshclam.service",
     "spamassassin-update": "sa-update.timer",
-    "opendkim": "opendkim.service",
-    "opendmarc": "opendmarc.service",
-    "greylist": "postgrey.service",
     "firewall": "firewalld.service",
-    "fail2ban": "fail2ban.service",
     "acme": "certbot-renew.timer",
     "time-sync": "chronyd.service",
-    "hostname": "systemd-hostnamed.service",
 }
 
 _PATHS = {
-    "hostname": "/etc/hostname",
-    "hosts": "/etc/hosts",
-    "mailname": "/etc/mailname",
-    "postfix": "/etc/postfix",
-    "main.cf": "/etc/postfix/main.cf",
-    "master.cf": "/etc/postfix/master.cf",
-    "aliases": "/etc/aliases",
-    "queue": "/var/spool/postfix",
-    "postfix-data": "/var/lib/postfix",
+    **common.PATHS,
     "tls": "/etc/ssl/mailwizard",
     "ca-bundle": "/etc/ssl/ca-bundle.pem",
-    "dovecot": "/etc/dovecot",
-    "dovecot.conf.d": "/etc/dovecot/conf.d",
     "amavis": "/etc/amavisd.conf",
-    "amavis-keys": "/etc/amavisd",
+    "amavis-signing": "/etc/amavisd-mailwizard-signing.conf",
+    "amavis-virus": "/etc/amavisd-mailwizard-virus.conf",
+    "amavis-spam": "/etc/amavisd-mailwizard-spam.conf",
     "quarantine": "/var/spool/amavis/virusmails",
     "clamd-socket": "/run/clamav/clamd-socket",
-    "clamav-database": "/var/lib/clamav",
     "opendkim.conf": "/etc/opendkim/opendkim.conf",
-    "opendkim-keys": "/etc/opendkim/keys",
-    "opendmarc.conf": "/etc/opendmarc.conf",
     "policyd-spf": "/usr/lib/policyd-spf-perl",
     "policyd-spf.conf": "",
     "greylist": "/etc/sysconfig/postgrey",
+    "greylist-clients": "/etc/postfix/postgrey_whitelist_clients",
     "nftables.conf": "",
-    "jail.d": "/etc/fail2ban/jail.d",
 }
 
 _USERS = {
-    "postfix": "postfix",
+    **common.USERS,
     "postdrop": "maildrop",
-    "vmail": "vmail",
-    "dovecot": "dovecot",
     "amavis": "vscan",
     "clamav": "vscan",
-    "opendkim": "opendkim",
-    "opendmarc": "opendmarc",
     "policyd-spf": "policyd-spf",
-    "greylist": "postgrey",
 }
 
 LEAP_15 = Distribution(

@@ -22,7 +22,13 @@ class Unit:
         return {
             "enabled": values.get("UnitFileState", ""),
             "active": values.get("ActiveState", "") in ("active", "activating", "reloading"),
+            "changed": self._changed(look),
         }
+
+    def _changed(self, look: Look) -> str:
+        """When it was last started, reloaded or stopped; empty where nobody says."""
+        names = "StateChangeTimestampMonotonic"
+        return look.ask(["systemctl", "show", "-p", names, "--value", self.name]).out.strip()
 
     def parts(self, image: Image) -> Mapping[str, str]:
         return {f"{self.name} enabled": image["enabled"]}
@@ -32,11 +38,17 @@ class Unit:
         if now["enabled"] != before["enabled"] and before["enabled"] in ("enabled", "disabled"):
             verb = "enable" if before["enabled"] == "enabled" else "disable"
             host.run(["systemctl", verb, "--quiet", "--", self.name])
+        if before["active"] and now["active"] and _untouched(before, now):
+            return  # it never saw what was put back, and might not start again for another reason
         if before["active"]:
             allow_starts(host, self.name)
             host.run(["systemctl", "restart", "--", self.name])
         elif now["active"]:
             host.run(["systemctl", "stop", "--", self.name])
+
+
+def _untouched(before: Image, now: Image) -> bool:
+    return bool(now["changed"]) and before.get("changed") == now["changed"]
 
 
 def allow_starts(host: Host, unit: str) -> None:
@@ -47,6 +59,29 @@ def allow_starts(host: Host, unit: str) -> None:
     """
     instances = unit.replace(".service", "@*.service")
     host.run(["systemctl", "reset-failed", "--", unit, instances], ok=range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingMail:
+    """Mail in the queue; each message keeps the filter that it was once given (FILTER_README)."""
+
+    kind: ClassVar[str] = "waiting-mail"
+    name: str = "queue"
+
+    def capture(self, look: Look) -> Image:
+        return {}
+
+    def parts(self, image: Image) -> Mapping[str, str]:
+        return {}
+
+    def restore(self, host: Host, before: Image, after: Image | None) -> None:
+        requeue(host)
+
+
+def requeue(host: Host) -> None:
+    """Mail that waits goes the way that is set now (postsuper(1), -r)."""
+    if host.which("postsuper"):
+        host.run(["postsuper", "-r", "ALL"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +158,21 @@ class InstalledPackages:
         present = added & set(self.capture(host)["installed"])
         if present:
             purge(host, sorted(present))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A login: undo removes one that we made, never its mail."""
+
+    kind: ClassVar[str] = "account"
+    name: str
+
+    def capture(self, look: Look) -> Image:
+        return {"present": look.ask(["getent", "passwd", self.name]).ok}
+
+    def parts(self, image: Image) -> Mapping[str, str]:
+        return {f"account {self.name}": "present" if image["present"] else ""}
+
+    def restore(self, host: Host, before: Image, after: Image | None) -> None:
+        if not before["present"] and self.capture(host)["present"]:
+            host.run(["userdel", "--", self.name])

@@ -1,0 +1,148 @@
+"""certbot(1): its command lines, and what its output means to whoever reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mailwizard import sanitise
+from mailwizard.model import Look
+from mailwizard.platform import facts
+from mailwizard.probes.deadline import CannotAsk
+from mailwizard.probes.listening import listeners, package_of
+
+NAME = "mailwizard"
+FOLDER = "/etc/letsencrypt"
+LIVE = f"{FOLDER}/live/{NAME}"
+HOOK = f"{FOLDER}/renewal-hooks/deploy/{NAME}"
+SETTINGS = f"{FOLDER}/renewal/{NAME}.conf"
+PORT_80 = (
+    "Stop that server, or give the folder that it serves as `webroot`: then it answers the "
+    "authority, and may go on running."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no certificate; judged: an authority has looked at this host and said no."""
+
+    said: str
+    fix: str
+    judged: bool = False
+
+
+def certonly(
+    names: Sequence[str], directory: str, email: str, webroot: str, *more: str
+) -> list[str]:
+    """Get or replace our certificate; nobody is asked anything."""
+    how = ["--webroot", "--webroot-path", webroot] if webroot else ["--standalone"]
+    who = ["--email", email, "--no-eff-email"] if email else ["--register-unsafely-without-email"]
+    domains = [word for name in names for word in ("--domain", name)]
+    return [
+        *("certbot", "certonly", "--non-interactive", "--agree-tos"),
+        *("--cert-name", NAME, "--server", directory, "--key-type", "ecdsa"),
+        *who,
+        *how,
+        *domains,
+        *more,
+    ]
+
+
+def rehearsal(directory: str) -> list[str]:
+    """A renewal tried without keeping its result.
+
+    With the directory: certbot would rehearse with Let's Encrypt, whoever gave the certificate.
+    """
+    renew = ["certbot", "renew", "--cert-name", NAME, "--dry-run", "--no-random-sleep-on-renew"]
+    return [*renew, "--server", directory]
+
+
+def settings(look: Look) -> Mapping[str, str]:
+    """What certbot wrote down for the renewal of our certificate."""
+    rows = look.read(SETTINGS).decode("utf-8", "replace").splitlines()
+    pairs = (row.partition(" = ") for row in rows if not row.startswith("#"))
+    return {name.strip(): value.strip().rstrip(",") for name, equals, value in pairs if equals}
+
+
+def who_holds_port_80(look: Look) -> str:
+    """The program that certbot's own server would collide with, and its package; empty if none."""
+    try:
+        # on loopback too: nobody else can then listen on all addresses
+        found = [one for one in listeners(look) if one.port == 80]
+    except CannotAsk:
+        return ""
+    # certbot itself, while its timer renews a certificate
+    found = [one for one in found if not one.held_by(["certbot"])]
+    if not found:
+        return ""
+    package = package_of(look, found[0].pid) if found[0].pid else ""
+    return f"{found[0].program or 'an unknown program'}{f' (package {package})' * bool(package)}"
+
+
+def refusal(look: Look, output: str, directory: str) -> Refusal:
+    """What is wrong, in a sentence, and who can do what about it."""
+    text = sanitise.clean(output)
+    if problems := re.findall(r"Domain: +(\S+)\s+Type: +(\S+)\s+Detail: +([^\n]+)", text):
+        return _unproved(look, problems)
+    if "Could not bind TCP port 80" in text:
+        return Refusal("port 80 is held by another program", PORT_80)
+    if "Another instance of Certbot" in text:
+        return Refusal("certbot is at work already", "Wait until it has ended, then try again.")
+    if "rateLimited" in text:
+        return Refusal(f"the authority wants a pause: {_reason(text)}", "Wait, then try again.")
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return Refusal(
+            f"{directory} cannot prove who it is: its certificate is of no authority that this "
+            "host trusts",
+            "For an authority of your own: put its CA certificate into this host's store (on "
+            "Debian: into /usr/local/share/ca-certificates, then update-ca-certificates).",
+        )
+    if re.search(r"ConnectionError|Requesting |Max retries|[Tt]imed? ?out", text):
+        return Refusal(
+            f"{directory} cannot be reached: {_network(text)}",
+            "Is the address right, and can this host reach it? Try: curl " + directory,
+        )
+    return Refusal(_reason(text), "All of it is in /var/log/letsencrypt/letsencrypt.log.")
+
+
+def _unproved(look: Look, problems: Sequence[tuple[str, str, str]]) -> Refusal:
+    said, fix = [], []
+    for name, kind, detail in problems:
+        what = {
+            "caa": f"the DNS forbids this authority to certify {name} (CAA record)",
+            "dns": f"the authority finds no address of {name} in the DNS",
+            "connection": f"the authority could not reach {name} on port 80",
+            "unauthorized": f"another server answers on port 80 of {name}",
+        }.get(kind, f"the authority is not convinced of {name}")
+        said.append(f"{what} ({_short(detail)})")
+        leads = ", ".join(facts.resolved(look, name)) or "no address"
+        fix.append(f"Seen from here {name} leads to {leads}.")
+    fix.append(
+        "Each name must lead to this host in the DNS (see `mailwizard dns`), and port 80 must "
+        "reach it from outside: look at firewall and router."
+    )
+    return Refusal("; ".join(said), " ".join(fix), judged=True)
+
+
+def _short(detail: str) -> str:
+    """Without the address that was fetched: it is long, and new each time."""
+    bare = re.sub(r'(?:Get |Fetching )?"?https?://\S+"?:? *', "", detail).strip(' ":')
+    return bare or detail
+
+
+def _network(text: str) -> str:
+    if "NameResolution" in text or "Name or service" in text:
+        return "its name is not in the DNS"
+    for words in ("Connection refused", "No route to host", "Network is unreachable"):
+        if words in text:
+            return words.lower()
+    return "no answer in time" if re.search(r"[Tt]imed? ?out", text) else _reason(text)
+
+
+def _reason(text: str) -> str:
+    """The line that tells most: the one before certbot's advertisement of its forum."""
+    told = [line.strip() for line in text.splitlines()]
+    ends = [number for number, line in enumerate(told) if line.startswith("Ask for help")]
+    before = [line for line in told[: ends[0] if ends else None] if line and set(line) != {"-"}]
+    return before[-1][:300] if before else "certbot does not say why"

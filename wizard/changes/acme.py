@@ -1,0 +1,98 @@
+"""Certificates from an ACME authority by certbot: rehearsed, got, renewed and deployed."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mailwizard import certbot
+from mailwizard.certbot import HOOK, LIVE
+from mailwizard.changes import previews
+from mailwizard.errors import CommandFailed, ProofFailed
+from mailwizard.model import Host, Look, Preview, Subject
+from mailwizard.probes.certificate import inspect
+from mailwizard.probes.deadline import CannotAsk
+from mailwizard.subjects import AcmeLineage
+
+__all__ = ["HOOK", "LIVE", "AcmeCertificate"]
+
+SECONDS = 300
+LEAST_SECONDS = 7 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class AcmeCertificate:
+    """certbot holds a certificate for exactly these names, and knows how to renew it.
+
+    directory: the authority's ACME directory; staging: another one where the same is tried first,
+    so that a mistake does not use up the real one's limits; webroot: empty for a server of
+    certbot's own on port 80.
+    """
+
+    names: tuple[str, ...]
+    directory: str
+    email: str
+    staging: str = ""
+    webroot: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"get a certificate for {', '.join(self.names)}"
+
+    @property
+    def follows(self) -> str:
+        return ""
+
+    def needed(self, look: Look) -> bool:
+        try:
+            held = inspect(look, f"{LIVE}/fullchain.pem")
+        except CannotAsk:
+            return True
+        if set(held.names) != set(self.names) or not self._renewed_so(look):
+            return True
+        # some authorities give them for days or hours only
+        least = min(LEAST_SECONDS, (held.ends - held.begins) / 4)
+        return held.ends - time.time() < least
+
+    def preview(self, look: Look) -> Preview:
+        return previews.commands(*(argv for argv, _, _ in self._tries()))
+
+    def subjects(self, look: Look) -> Sequence[Subject]:
+        return (AcmeLineage(certbot.NAME),)
+
+    def apply(self, host: Host) -> None:
+        if not self.webroot and (holder := certbot.who_holds_port_80(host)):
+            said = f"port 80 is held by {holder}, and the authority wants an answer there"
+            raise ProofFailed(said, hint=certbot.PORT_80)
+        for argv, directory, failure in self._tries():
+            try:
+                host.run(argv, timeout=SECONDS)
+            except CommandFailed as failed:
+                found = certbot.refusal(host, "\n".join(failed.tail), directory)
+                said = f"{failure}: {found.said}"
+                raise ProofFailed(said, failed.tail, hint=found.fix) from failed
+
+    def shell(self, look: Look) -> str:
+        return shlex.join(["acme_certificate", *self.names, "--", *self._certbot(self.directory)])
+
+    def _renewed_so(self, look: Look) -> bool:
+        """Whether a renewal asks the same authority in the same way."""
+        noted = certbot.settings(look)
+        way = ("webroot", self.webroot) if self.webroot else ("standalone", "")
+        how = (noted.get("authenticator"), noted.get("webroot_path", ""))
+        return noted.get("server") == self.directory and how == way
+
+    def _tries(self) -> Iterator[tuple[list[str], str, str]]:
+        """Each command, whom it asks, and what it means when it fails."""
+        if self.staging:
+            rehearsal = self._certbot(self.staging, "--dry-run")
+            yield rehearsal, self.staging, "no certificate in the rehearsal"
+        real = self._certbot(self.directory, "--force-renewal")
+        yield real, self.directory, "no certificate"
+
+    def _certbot(self, directory: str, *more: str) -> list[str]:
+        # whoever takes a name out or adds one means it
+        options = ("--renew-with-new-domains", *more)
+        return certbot.certonly(self.names, directory, self.email, self.webroot, *options)

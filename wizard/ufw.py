@@ -1,0 +1,83 @@
+"""ufw's rules as it keeps them: a tuple for each, in a file for each family (ufw-framework(8))."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_network
+
+from mailwizard.model import Look
+from mailwizard.platform.firewalls import Opening
+
+FILES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
+# iptables-restore(8) files, what reads and shows them, and the chain of the incoming rules
+FAMILIES = (
+    (FILES[0], "iptables", "ufw-user-input"),
+    (FILES[1], "ip6tables", "ufw6-user-input"),
+)
+MARK = "mailwizard"
+_TUPLE = re.compile(r"^### tuple ### (.*?)(?: comment=([0-9a-f]*))?$", re.MULTILINE)
+_SIX = re.compile(rb"^IPV6=\"?no", re.MULTILINE | re.IGNORECASE)
+_ANY = {4: "0.0.0.0/0", 6: "::/0"}
+
+
+def tuples(text: str) -> tuple[str, ...]:
+    """The rules of a file, without their comments."""
+    return tuple(found[1] for found in _TUPLE.finditer(text))
+
+
+def there(look: Look) -> tuple[str, ...]:
+    """All rules."""
+    return tuple(each for path in FILES for each in tuples(look.read(path).decode()))
+
+
+def speaks_of(look: Look, port: int) -> bool:
+    """Whether somebody else has decided about a port already."""
+    for path in FILES:
+        for found in _TUPLE.finditer(look.read(path).decode()):
+            ports = found[1].split()[2]
+            theirs = (found[2] or "") != MARK.encode().hex()
+            if theirs and any(_holds(part, port) for part in ports.split(",")):
+                return True
+    return False
+
+
+def _holds(part: str, port: int) -> bool:
+    first, _, last = part.partition(":")
+    return first.isdigit() and int(first) <= port <= int(last or first)
+
+
+def wanted(look: Look, openings: Sequence[Opening]) -> tuple[str, ...]:
+    """The tuples that these openings are."""
+    versions = (4,) if _SIX.search(look.read("/etc/default/ufw")) else (4, 6)
+    return tuple(each for opening in openings for each in _tuples(opening, versions))
+
+
+def _tuples(opening: Opening, versions: Sequence[int]) -> Iterator[str]:
+    sources = opening.sources or tuple(_ANY[version] for version in versions)
+    for source in sources:
+        everybody = _ANY[ip_network(source).version]
+        yield f"allow {opening.protocol} {opening.port} {everybody} any {source} in"
+
+
+def allowing(rule: str) -> tuple[str, ...]:
+    """The command that adds a rule."""
+    return ("ufw", *_said(rule), "comment", MARK)
+
+
+def deleting(rule: str) -> tuple[str, ...]:
+    """The command that takes it away."""
+    return ("ufw", "--force", "delete", *_said(rule))
+
+
+def _said(rule: str) -> Iterator[str]:
+    action, protocol, port, _, _, source, _ = rule.split()
+    whom = "any" if source in _ANY.values() else source
+    yield from (action, "proto", protocol, "from", whom, "to", "any", "port", port)
+
+
+def commands(look: Look, openings: Sequence[Opening]) -> list[tuple[str, ...]]:
+    """What adds the missing ones; ufw makes the rules of both families with one."""
+    have = there(look)
+    missing = [each for each in wanted(look, openings) if each not in have]
+    return list(dict.fromkeys(map(allowing, missing)))
