@@ -1,68 +1,55 @@
 """The live tests: frozen values that ask the running host and hear, judge and explain its answers.
 
-Fields in brackets have defaults. `server=""` means: through the stranger, a network namespace with
-an address outside mynetworks, to this host; an address there means: directly (tests, other hosts).
-
-class             | id          | fields
-------------------|-------------|---------------------------------------------------------------
-over port 25, all with [server=""] [port=25], keyword only
-SmtpGreeting      | SMTP-01     | hostname
-SmtpEhlo          | SMTP-02     | hostname
-RequiresHelo      | SMTP-05     |
-RefusesRelay      | SMTP-06 !   | domains, own_login
-UnknownRecipient  | SMTP-10     | domain
-AcceptsRoleMail   | SMTP-11     | domains [names=("postmaster", "abuse")]
-NullSender        | SMTP-12     | recipient
-TaggedRecipient   | SMTP-13     | recipient [delimiter="+"]
-MessageSize       | SMTP-14     | limit (octets), recipient
-VrfySilent        | SMTP-15     | login
-RefusesSmuggling  | SMTP-16     | recipient [login=""]: whose folder is tidied if one is taken
-EarlyTalker       | SMTP-18     |
-NoDangerousVerbs  | SMTP-34     |
-DeliversMail      | SMTP-09     | recipient, login [folder="Maildir"] [wait=20.0]
-DeliversTo        | DELIVERY-*  | name (alias, without domain), domain, logins [folder] [wait]
-                  |             | id: DELIVERY-ALIAS:name for one login, DELIVERY-LIST:name for more
-static, with [config_dir=""]: "" is the live configuration, else a draft (`postconf -c DIR`)
-TrustedNetworks   | SMTP-07 !   |
-RelayRestrictions | SMTP-08 !   |
-SmugglingSettings | SMTP-17     |
-PostfixParses     | HOST-06     |
-PostfixReadBack   | HOST-07     | parameters: Mapping[name, value], both as given to `postconf -e`
-NothingDeprecated | HOST-08     |
-CompatibleLevel   | HOST-09     |
-MapsUsable        | HOST-17     |
-aliases
-AliasGraph        | OUT-07      | names [also the RFC 2142 ones that exist] [database=""]
-the machine
-FullHostName      | HOST-01     | fqdn [postfix=False: also myhostname]
-NameIsHere        | HOST-02     | fqdn
-ClockRight        | HOST-03     |
-DiskRoom          | HOST-04     | [paths=("/var/spool/postfix", "/home")] [message_size=0]
-MemoryRoom        | HOST-05     | [needed=0 octets]
-UnitRuns          | HOST-10     | unit [window=1.5] [enabled=True] [starter="": the unit enabled in
-                  |             | its place]
-Listeners         | HOST-11     | public: ports that must answer [private: ports that may only be
-                  |             | on loopback] [programs: Mapping[port, tuple[program, ...]]]
-PortsFree         | HOST-PORTS  | [owners: Mapping[port, tuple[program, ...]] fine to hold it]
-BehindNat         | HOST-NAT    | addresses (of the answers; empty ones are ignored)
-CloudHosts        | HOST-CLOUD  | fqdn
-DNS, with [nameservers=(): those of /etc/resolv.conf] [dns_port=53], keyword only
-NameResolves      | DNS-01      | name, addresses
-ReverseExists     | DNS-02      | addresses [name=""]
-ReverseMatches    | DNS-03      | name, addresses
-of its own
-Advisory          | (its own)   | probe: another one, whose fails this step cannot mend, as warnings
-SenderRewritten   | SENDER:*    | login, address, reader [folder] [wait]
-outward
-Port25Open        | OUT-01      | [exchangers: names of MXs] [port=25] [nameservers] [dns_port]
-
-`!` is critical: a fail restores the previous configuration. Mappings may also be tuples of pairs.
+TABLE.txt beside this file lists them with their ids and fields.
 """
 
 from mailwizard.probes.advisory import Advisory
 from mailwizard.probes.aliases import AliasGraph
+from mailwizard.probes.authrecords import KeyPublished
+from mailwizard.probes.blocking import RefusesListed
+from mailwizard.probes.carrying import EightBitWhole, LongLines, TraceKept, Utf8Sender
+from mailwizard.probes.certificate import (
+    CertificateDates,
+    CertificateFiles,
+    CertificateKey,
+    CertificateKind,
+    CertificateNames,
+    CertificateSigned,
+)
+from mailwizard.probes.crowd import ServesMany
+from mailwizard.probes.delegation import LongTextsHeard, NoWildcard, ZoneServers
 from mailwizard.probes.delivery import AcceptsRoleMail, DeliversMail, DeliversTo
+from mailwizard.probes.dmarcrecords import (
+    DmarcEffective,
+    DmarcPublished,
+    DmarcReports,
+    PolicyEarned,
+)
 from mailwizard.probes.dns import NameResolves, ReverseExists, ReverseMatches
+from mailwizard.probes.dnssec import KeysVouchedFor, SignaturesHold
+from mailwizard.probes.doors import PublicPortsReached
+from mailwizard.probes.dovecot import AuthSocket, AuthTest, DovecotSyntax
+from mailwizard.probes.filtering import (
+    FilterAnswers,
+    FilterFindsSpam,
+    FilterFindsVirus,
+    FilterPasses,
+    VirusDefinitions,
+)
+from mailwizard.probes.greylist import Greylisted
+from mailwizard.probes.groups import TlsGroups
+from mailwizard.probes.imap import (
+    ClearLoginRefused,
+    ImapGreeting,
+    ImapNoInjection,
+    NoPlaintextImap,
+    PopClosed,
+    SieveNotInClear,
+)
+from mailwizard.probes.imap_login import ImapLogin, ImapRoundTrip, MailboxesApart, SpecialFolders
+from mailwizard.probes.keyage import KeyAge
+from mailwizard.probes.lasting import FirewallPermanent
+from mailwizard.probes.listed import AddressesNotListed, DomainsNotListed
 from mailwizard.probes.listening import Listeners, PortsFree, UnitRuns
 from mailwizard.probes.machine import (
     BehindNat,
@@ -73,7 +60,11 @@ from mailwizard.probes.machine import (
     MemoryRoom,
     NameIsHere,
 )
+from mailwizard.probes.maildns import AuthorityAllowed, MailExchangers, ServicesFound
+from mailwizard.probes.milter import MilterAnswers
 from mailwizard.probes.outbound import Port25Open
+from mailwizard.probes.outward import BounceReturns, OutgoingIdentity, QueueFlows
+from mailwizard.probes.ownfiles import given
 from mailwizard.probes.postfix_config import (
     CompatibleLevel,
     MapsUsable,
@@ -82,8 +73,20 @@ from mailwizard.probes.postfix_config import (
     PostfixReadBack,
 )
 from mailwizard.probes.postfix_static import RelayRestrictions, SmugglingSettings, TrustedNetworks
+from mailwizard.probes.protection import OnlyWeAreWe
 from mailwizard.probes.relay import RefusesRelay
+from mailwizard.probes.relayhost import RelayTakesUs, RelayTlsEnforced
+from mailwizard.probes.renewal import RenewalRehearsed
+from mailwizard.probes.resolver import (
+    BlocklistsAnswer,
+    OwnResolverAnswers,
+    ResolverTrusted,
+    why_not,
+)
 from mailwizard.probes.sender import SenderRewritten
+from mailwizard.probes.served import AnySni, ServedChain, ServedIsOnDisk
+from mailwizard.probes.signed import ForeignNotSigned, LocalMailSigned, SubmittedSigned
+from mailwizard.probes.signingkeys import SigningKeysPrivate
 from mailwizard.probes.smtp import (
     EarlyTalker,
     MessageSize,
@@ -97,46 +100,189 @@ from mailwizard.probes.smtp import (
     VrfySilent,
 )
 from mailwizard.probes.smuggling import RefusesSmuggling
+from mailwizard.probes.spfdoor import SpfAsked
+from mailwizard.probes.spfrecords import (
+    SpfCovers,
+    SpfHello,
+    SpfLimits,
+    SpfPublished,
+    SpfRelay,
+    providers_record,
+)
+from mailwizard.probes.starttls import (
+    NoAuthOnPort25,
+    NoSmtpInjection,
+    OffersStartTls,
+    WrapperModeScoped,
+)
+from mailwizard.probes.submission import (
+    Mechanisms,
+    NoAuthInClear,
+    NoRelayWithoutLogin,
+    SameAnswerForUnknownUser,
+    StartTlsFirst,
+    SubmissionLogin,
+    SubmissionPorts,
+)
+from mailwizard.probes.submitted import (
+    AliasAsSender,
+    AnyHelo,
+    ClientHidden,
+    HeadersAdded,
+    OnlyOwnSender,
+)
+from mailwizard.probes.tls import TlsExtras, TlsSuites, TlsVersions
+from mailwizard.probes.vantage import STRANGERS
+from mailwizard.probes.verification import (
+    DmarcMeasured,
+    ForgedNotSigned,
+    ForgedResultsRemoved,
+    SignaturesJudged,
+)
+from mailwizard.probes.watching import WouldReject, would_have_rejected
 
 __all__ = [
+    "STRANGERS",
     "AcceptsRoleMail",
+    "AddressesNotListed",
     "Advisory",
+    "AliasAsSender",
     "AliasGraph",
+    "AnyHelo",
+    "AnySni",
+    "AuthSocket",
+    "AuthTest",
+    "AuthorityAllowed",
     "BehindNat",
+    "BlocklistsAnswer",
+    "BounceReturns",
+    "CertificateDates",
+    "CertificateFiles",
+    "CertificateKey",
+    "CertificateKind",
+    "CertificateNames",
+    "CertificateSigned",
+    "ClearLoginRefused",
+    "ClientHidden",
     "ClockRight",
     "CloudHosts",
     "CompatibleLevel",
     "DeliversMail",
     "DeliversTo",
     "DiskRoom",
+    "DmarcEffective",
+    "DmarcMeasured",
+    "DmarcPublished",
+    "DmarcReports",
+    "DomainsNotListed",
+    "DovecotSyntax",
     "EarlyTalker",
+    "EightBitWhole",
+    "FilterAnswers",
+    "FilterFindsSpam",
+    "FilterFindsVirus",
+    "FilterPasses",
+    "FirewallPermanent",
+    "ForeignNotSigned",
+    "ForgedNotSigned",
+    "ForgedResultsRemoved",
     "FullHostName",
+    "Greylisted",
+    "HeadersAdded",
+    "ImapGreeting",
+    "ImapLogin",
+    "ImapNoInjection",
+    "ImapRoundTrip",
+    "KeyAge",
+    "KeyPublished",
+    "KeysVouchedFor",
     "Listeners",
+    "LocalMailSigned",
+    "LongLines",
+    "LongTextsHeard",
+    "MailExchangers",
+    "MailboxesApart",
     "MapsUsable",
+    "Mechanisms",
     "MemoryRoom",
     "MessageSize",
+    "MilterAnswers",
     "NameIsHere",
     "NameResolves",
+    "NoAuthInClear",
+    "NoAuthOnPort25",
     "NoDangerousVerbs",
+    "NoPlaintextImap",
+    "NoRelayWithoutLogin",
+    "NoSmtpInjection",
+    "NoWildcard",
     "NothingDeprecated",
     "NullSender",
+    "OffersStartTls",
+    "OnlyOwnSender",
+    "OnlyWeAreWe",
+    "OutgoingIdentity",
+    "OwnResolverAnswers",
+    "PolicyEarned",
+    "PopClosed",
     "Port25Open",
     "PortsFree",
     "PostfixParses",
     "PostfixReadBack",
+    "PublicPortsReached",
+    "QueueFlows",
+    "RefusesListed",
     "RefusesRelay",
     "RefusesSmuggling",
     "RelayRestrictions",
+    "RelayTakesUs",
+    "RelayTlsEnforced",
+    "RenewalRehearsed",
     "RequiresHelo",
+    "ResolverTrusted",
     "ReverseExists",
     "ReverseMatches",
+    "SameAnswerForUnknownUser",
     "SenderRewritten",
+    "ServedChain",
+    "ServedIsOnDisk",
+    "ServesMany",
+    "ServicesFound",
+    "SieveNotInClear",
+    "SignaturesHold",
+    "SignaturesJudged",
+    "SigningKeysPrivate",
     "SmtpEhlo",
     "SmtpGreeting",
     "SmugglingSettings",
+    "SpecialFolders",
+    "SpfAsked",
+    "SpfCovers",
+    "SpfHello",
+    "SpfLimits",
+    "SpfPublished",
+    "SpfRelay",
+    "StartTlsFirst",
+    "SubmissionLogin",
+    "SubmissionPorts",
+    "SubmittedSigned",
     "TaggedRecipient",
+    "TlsExtras",
+    "TlsGroups",
+    "TlsSuites",
+    "TlsVersions",
+    "TraceKept",
     "TrustedNetworks",
     "UnitRuns",
     "UnknownRecipient",
+    "Utf8Sender",
+    "VirusDefinitions",
     "VrfySilent",
+    "WouldReject",
+    "WrapperModeScoped",
+    "ZoneServers",
+    "given",
+    "providers_record",
+    "why_not",
+    "would_have_rejected",
 ]

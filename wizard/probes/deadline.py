@@ -22,6 +22,7 @@ class Trouble(StrEnum):
     TOO_MUCH = "too much"
     GARBLED = "garbled"
     NO_VANTAGE = "no vantage"
+    UNTRUSTED = "untrusted"
 
 
 class CannotAsk(Exception):

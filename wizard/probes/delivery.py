@@ -14,6 +14,7 @@ from mailwizard.model import Host, Outcome, Result
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
 from mailwizard.probes.mailbox import take_out
+from mailwizard.probes.queued import taken_back
 from mailwizard.probes.smtp import accepted, envelope
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import failed, passed, unknown
@@ -84,11 +85,11 @@ class Errand:
         if not missing:
             took = time.monotonic() - begun
             return passed(f"mail to {self.to} from outside reached {names} after {took:.1f} s")
-        queue = host.ask(["postqueue", "-p"], timeout=10)
-        transcript.add("<", queue.out[-3000:] or queue.err or "(queue: no answer)")
+        waiting = taken_back(host, mark, transcript)
+        where = f"; {waiting.sentence}" if waiting else ""
         return failed(
             f"mail to {self.to} was taken ({receipt.first}) but did not reach "
-            f"{', '.join(missing)} within {self.wait:.0f} s",
+            f"{', '.join(missing)} within {self.wait:.0f} s{where}",
             f"a new file in {self.folder} of {names}",
             _LOOK_AT_QUEUE,
         )
@@ -116,19 +117,13 @@ def _refused(recipient: str, reply: Reply) -> Result:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliversMail(OverTheWire):
-    """A message from outside is in the user's Maildir within `wait` seconds."""
+class _Delivers(OverTheWire):
+    """A message on its way to somebody's Maildir."""
 
-    recipient: str
-    login: str
-    folder: str = "Maildir"
-    wait: float = 20.0
-    id: ClassVar[str] = "SMTP-09"
-    title: ClassVar[str] = "Mail from outside reaches a user"
     deadline: ClassVar[float] = 60.0
 
     def _errand(self) -> Errand:
-        return Errand(self.recipient, (self.login,), self.folder, self.wait)
+        raise NotImplementedError
 
     def _commands(self) -> tuple[str, ...]:
         return self._errand().commands
@@ -139,7 +134,22 @@ class DeliversMail(OverTheWire):
 
 
 @dataclass(frozen=True, slots=True)
-class DeliversTo(OverTheWire):
+class DeliversMail(_Delivers):
+    """A message from outside is in the user's Maildir within `wait` seconds."""
+
+    recipient: str
+    login: str
+    folder: str = "Maildir"
+    wait: float = 20.0
+    id: ClassVar[str] = "SMTP-09"
+    title: ClassVar[str] = "Mail from outside reaches a user"
+
+    def _errand(self) -> Errand:
+        return Errand(self.recipient, (self.login,), self.folder, self.wait)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliversTo(_Delivers):
     """A message to an alias reaches every login behind it."""
 
     name: str
@@ -147,7 +157,6 @@ class DeliversTo(OverTheWire):
     logins: tuple[str, ...]
     folder: str = "Maildir"
     wait: float = 20.0
-    deadline: ClassVar[float] = 60.0
 
     @property
     def id(self) -> str:
@@ -160,13 +169,6 @@ class DeliversTo(OverTheWire):
 
     def _errand(self) -> Errand:
         return Errand(f"{self.name}@{self.domain}", self.logins, self.folder, self.wait)
-
-    def _commands(self) -> tuple[str, ...]:
-        return self._errand().commands
-
-    def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
-        with self._open(place, place.addresses[0], clock, transcript) as heard:
-            return self._errand().run(host, heard, transcript)
 
 
 @dataclass(frozen=True, slots=True)

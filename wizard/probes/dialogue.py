@@ -6,9 +6,9 @@ import shlex
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
+from hashlib import sha256
 from typing import Self
 
 from mailwizard import sanitise
@@ -81,16 +81,12 @@ class Dialogue:
         self._deadline = deadline
         self._transcript = transcript
         self._buffer = b""
+        self.verified = False
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._sock.close()
 
     def send(self, line: str) -> None:
@@ -124,6 +120,13 @@ class Dialogue:
         line = line.removesuffix(b"\r")
         self._transcript.add("<", line)
         return line
+
+    def read_octets(self, count: int) -> bytes:
+        """Exactly so many octets, which the transcript does not show."""
+        while len(self._buffer) < count:
+            self._fill(self._deadline)
+        data, self._buffer = self._buffer[:count], self._buffer[count:]
+        return data
 
     def _fill(self, clock: Deadline) -> None:
         try:
@@ -169,20 +172,51 @@ class Dialogue:
                 return None
             raise
 
-    def start_tls(self, context: ssl.SSLContext, name: str | None) -> None:
-        """Go on encrypted; what arrived in clear after the go-ahead is an error (CVE-2011-0411)."""
+    @property
+    def own_address(self) -> str:
+        """The address that the server sees us come from."""
+        return str(self._sock.getsockname()[0])
+
+    def start_tls(
+        self,
+        context: ssl.SSLContext,
+        name: str | None,
+        prove: Callable[[ssl.SSLSocket], bool] | None = None,
+    ) -> None:
+        """Go on encrypted; what arrived in clear after the go-ahead is an error (CVE-2011-0411).
+
+        Verified is what the context checks by name, or what `prove` is satisfied with.
+        """
         if self._buffer:
             raise CannotAsk(Trouble.GARBLED, "the server talked between STARTTLS and TLS")
         try:
             self._sock.settimeout(self._deadline.left("TLS handshake"))
-            self._sock = context.wrap_socket(self._sock, server_hostname=name)
+            sock = self._sock = context.wrap_socket(self._sock, server_hostname=name)
+        except ssl.SSLCertVerificationError as error:
+            said = f"the certificate does not prove {name}: {error.verify_message}"
+            raise CannotAsk(Trouble.UNTRUSTED, said) from error
         except ssl.SSLError as error:
             raise CannotAsk(Trouble.GARBLED, f"TLS handshake: {error.reason or error}") from error
         except OSError as error:
             raise from_os_error(error, "TLS handshake") from error
-        self._transcript.note(
-            f"encrypted: {self._sock.version()} {(self._sock.cipher() or '?')[0]}"
-        )
+        self.verified = prove(sock) if prove else context.check_hostname
+        for line in peer_lines(sock):
+            self._transcript.note(line)
+        self._transcript.note("Verification: " + ("OK" if self.verified else "not asked for"))
+
+    def peer_certificate(self) -> bytes:
+        """The server's own certificate (DER); empty before TLS."""
+        sock = self._sock
+        return (sock.getpeercert(True) or b"") if isinstance(sock, ssl.SSLSocket) else b""
+
+    def send_secret(self, line: str, shown: str) -> None:
+        """Send a line that nobody may read: to a server that has proved its name, or not at all."""
+        if not self.verified:
+            raise CannotAsk(
+                Trouble.UNTRUSTED, "no password is sent: the server has not proved who it is"
+            )
+        self._transcript.add(">", f"({shown})")
+        self._send(line.encode() + b"\r\n")
 
     def quit(self) -> None:
         """Part politely, whatever the other side makes of it."""
@@ -191,6 +225,24 @@ class Dialogue:
             self.silent_for(2)
         except CannotAsk:
             pass
+
+
+def peer_lines(sock: ssl.SSLSocket) -> Iterator[str]:
+    """The session and the certificate as openssl-s_client(1) would tell them."""
+    yield f"New, {sock.version()}, Cipher is {(sock.cipher() or '?')[0]}"
+    told = sock.getpeercert() or {}
+    for mark, who in (("s", "subject"), ("i", "issuer")):
+        if parts := _names(told.get(who)):
+            yield f"{mark}:{parts}"
+    if until := told.get("notAfter"):
+        yield f"notAfter: {until}"
+    yield f"sha256 fingerprint: {sha256(sock.getpeercert(True) or b'').hexdigest()}"
+
+
+def _names(parts: object) -> str:
+    """A distinguished name as ssl tells it, in one line."""
+    pairs = (pair for part in parts for pair in part) if isinstance(parts, tuple) else ()
+    return ", ".join(f"{key}={value}" for key, value in pairs)
 
 
 def by_hand(server: str, port: int, commands: Sequence[str]) -> str:

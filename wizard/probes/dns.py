@@ -9,22 +9,31 @@ import io
 import ipaddress
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-import dns.exception
-import dns.name
+import dns.rdata
 import dns.resolver
 import dns.reversename
+from dns.rdtypes.ANY.TXT import TXT
 
 from mailwizard import sanitise
 from mailwizard.model import Host, Look, Result
-from mailwizard.probes.deadline import CannotAsk, Trouble
+from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
+from mailwizard.probes.nameserver import (
+    LONGEST_CHAIN,
+    LONGEST_TEXT,
+    Heard,
+    absolute,
+    ask_any,
+    one_line,
+    text_of,
+)
 from mailwizard.probes.networks import is_private
 from mailwizard.probes.verdict import could_not_ask, failed, passed, skipped, unknown, warned
 
-_MOST_RECORDS = 100
-_LONGEST_CHAIN = 8
+# a resolver that knows nothing yet has to ask several others first
+_PATIENCE = 3.0
 _PANEL = "whoever runs the zone (usually the panel where the domain is registered)"
 _PROVIDER = 'the provider of the address: look for "reverse DNS" in the panel, or open a ticket'
 
@@ -40,30 +49,37 @@ class Resolver:
 
     def ask(self, name: str, kind: str) -> tuple[str, ...]:
         """The records as text; empty when there are none; raises CannotAsk when nobody answers."""
-        resolver = dns.resolver.Resolver(configure=False)
-        resolver.nameservers = list(self.nameservers)
-        resolver.port = self.port
-        resolver.lifetime, resolver.timeout = self.seconds, min(3.0, self.seconds)
+        return tuple(map(_written, self._records(name, kind)))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The TXT records, each as the one text that it means; raises CannotAsk likewise."""
+        found = (one for one in self._records(name, "TXT") if isinstance(one, TXT))
+        return tuple(one_line(text_of(one), LONGEST_TEXT) for one in found)
+
+    def _records(self, name: str, kind: str) -> tuple[dns.rdata.Rdata, ...]:
         question = f"{name.rstrip('.')}. {kind}"
         try:
-            answer = resolver.resolve(
-                dns.name.from_text(f"{name.rstrip('.')}."), kind, search=False
+            heard = self._hear(name, kind)
+        except CannotAsk as trouble:
+            self._log(f"{question}: {trouble.sentence}")
+            raise CannotAsk(trouble.kind, f"{question}: {trouble.sentence}") from trouble
+        found = ", ".join(map(_written, heard.records))
+        self._log(f"{question}: {found or 'no such record'}")
+        return heard.records
+
+    def _hear(self, name: str, kind: str) -> Heard:
+        clock = Deadline(self.seconds)
+        try:
+            owner = absolute(name)
+            heard = ask_any(
+                self.nameservers, owner, kind, clock, port=self.port, patience=_PATIENCE
             )
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer) as none:
-            self._log(f"{question}: {'no such name' if _is_nx(none) else 'no such record'}")
-            return ()
-        except dns.exception.DNSException as error:
-            self._log(f"{question}: {error}")
-            raise CannotAsk(Trouble.DNS, f"{question}: {_reason(error)}") from error
-        if len(answer.chaining_result.cnames) > _LONGEST_CHAIN:
-            raise CannotAsk(
-                Trouble.DNS, f"{question}: a chain of more than {_LONGEST_CHAIN} aliases"
-            )
-        if len(answer) > _MOST_RECORDS:
-            raise CannotAsk(Trouble.TOO_MUCH, f"{question}: more than {_MOST_RECORDS} records")
-        found = tuple(sanitise.clean(record.to_text(), limit=1) for record in answer)
-        self._log(f"{question}: {', '.join(found)}")
-        return found
+        except CannotAsk as trouble:
+            # of whatever kind: what is asked about was not reached at all
+            raise CannotAsk(Trouble.DNS, f"the resolver: {trouble.sentence}") from trouble
+        if len(heard.aliases) > LONGEST_CHAIN:
+            raise CannotAsk(Trouble.DNS, f"a chain of more than {LONGEST_CHAIN} aliases")
+        return heard
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """All A and AAAA records, in the one spelling of each address."""
@@ -79,16 +95,8 @@ class Resolver:
         self.log.append(sanitise.clean(text, width=400, limit=3))
 
 
-def _is_nx(error: Exception) -> bool:
-    return isinstance(error, dns.resolver.NXDOMAIN)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, dns.exception.Timeout):
-        return "the resolver does not answer (timeout)"
-    if isinstance(error, dns.resolver.NoNameservers):
-        return "the resolver answers with an error (SERVFAIL or REFUSED)"
-    return sanitise.clean(str(error), width=200, limit=1) or type(error).__name__
+def _written(record: dns.rdata.Rdata) -> str:
+    return sanitise.clean(record.to_text(), limit=1)
 
 
 def resolver_of(look: Look, nameservers: Sequence[str] = (), port: int = 53) -> Resolver:
@@ -105,7 +113,7 @@ def resolver_of(look: Look, nameservers: Sequence[str] = (), port: int = 53) -> 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Dns:
+class DnsQuestion:
     """A question to the DNS, to this host's resolver unless another is given."""
 
     nameservers: tuple[str, ...] = ()
@@ -114,19 +122,20 @@ class _Dns:
     critical: ClassVar[bool] = False
 
     def ask(self, host: Host) -> Result:
-        log: tuple[str, ...] = ()
         try:
             resolver = resolver_of(host, self.nameservers, self.dns_port)
-            log = (f"resolver: {', '.join(resolver.nameservers)}",)
-            result = self._judge(resolver)
-            log = (*log, *resolver.log)
         except CannotAsk as trouble:
-            return could_not_ask(trouble, log)
+            return could_not_ask(trouble)
+        try:
+            result = self._judge(host, resolver)
+        except CannotAsk as trouble:
+            result = could_not_ask(trouble)
         except ValueError as error:
-            return unknown(f"not an address: {error}", "an IP address", "Correct the answer.", log)
-        return Result(result.outcome, result.said, result.expected, result.fix, log)
+            result = unknown(f"not an address: {error}", "an IP address", "Correct the answer.")
+        asked = f"resolver: {', '.join(resolver.nameservers)}"
+        return replace(result, transcript=(asked, *result.transcript, *resolver.log))
 
-    def _judge(self, resolver: Resolver) -> Result:
+    def _judge(self, host: Host, resolver: Resolver) -> Result:
         raise NotImplementedError
 
     def _dig(self, *arguments: str) -> str:
@@ -136,7 +145,7 @@ class _Dns:
 
 
 @dataclass(frozen=True, slots=True)
-class NameResolves(_Dns):
+class NameResolves(DnsQuestion):
     """The name's A and AAAA records are exactly this host's public addresses."""
 
     name: str
@@ -148,7 +157,7 @@ class NameResolves(_Dns):
     def by_hand(self) -> str:
         return self._dig(f"{self.name}.", "A", f"{self.name}.", "AAAA")
 
-    def _judge(self, resolver: Resolver) -> Result:
+    def _judge(self, host: Host, resolver: Resolver) -> Result:
         wanted = {str(ipaddress.ip_address(one)) for one in self.addresses if one}
         found = set(resolver.addresses(self.name))
         records = ", ".join(_record(self.name, one) for one in sorted(wanted))
@@ -176,48 +185,47 @@ def _record(name: str, address: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class ReverseExists(_Dns):
-    """Each address has a name in the reverse DNS; large providers refuse mail without."""
+class _Reverse(DnsQuestion):
+    """A question about each address, beside the name that it should have."""
 
+    name: str
     addresses: tuple[str, ...]
-    name: str = ""
-    id: ClassVar[str] = "DNS-02"
-    title: ClassVar[str] = "The addresses have a reverse name"
 
     @property
     def by_hand(self) -> str:
         return "; ".join(self._dig("-x", one) for one in self.addresses if one)
 
-    def _judge(self, resolver: Resolver) -> Result:
+    def _judge(self, host: Host, resolver: Resolver) -> Result:
         return _for_each(self.addresses, lambda one: self._one(resolver, one))
+
+    def _one(self, resolver: Resolver, address: str) -> Result:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseExists(_Reverse):
+    """Each address has a name in the reverse DNS; large providers refuse mail without."""
+
+    id: ClassVar[str] = "DNS-02"
+    title: ClassVar[str] = "The addresses have a reverse name"
 
     def _one(self, resolver: Resolver, address: str) -> Result:
         names = resolver.reverse(address)
         if names:
             return passed(f"{address} is {', '.join(names)}")
-        wanted = self.name or "the name of this mail server"
         return failed(
             f"{address} has no reverse name",
-            f"a PTR record: {wanted}",
-            f"Set the PTR of {address} to {wanted}. Done by {_PROVIDER}; takes minutes to a day.",
+            f"a PTR record: {self.name}",
+            f"Set the PTR of {address} to {self.name}. Done by {_PROVIDER}; minutes to a day.",
         )
 
 
 @dataclass(frozen=True, slots=True)
-class ReverseMatches(_Dns):
+class ReverseMatches(_Reverse):
     """Each address's reverse name is the server's own, and leads back to the address."""
 
-    name: str
-    addresses: tuple[str, ...]
     id: ClassVar[str] = "DNS-03"
     title: ClassVar[str] = "Name and reverse name agree"
-
-    @property
-    def by_hand(self) -> str:
-        return "; ".join(self._dig("-x", one) for one in self.addresses if one)
-
-    def _judge(self, resolver: Resolver) -> Result:
-        return _for_each(self.addresses, lambda one: self._one(resolver, one))
 
     def _one(self, resolver: Resolver, address: str) -> Result:
         names = resolver.reverse(address)

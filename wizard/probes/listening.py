@@ -28,6 +28,9 @@ OURS: Mapping[int, tuple[str, ...]] = {
 # Debian's default mailers conflict with the package postfix, which takes their place.
 _REPLACED = ("exim4", "exim", "sendmail-mta", "sendmail")
 _SS = ["ss", "-Hltnp"]
+_UNIT = re.compile(r"/([^/\n]+\.service)(?:/|$)", re.MULTILINE)
+# as Dovecot, Postfix and others say it; the time of day stands before
+_IN_USE = re.compile(r".*(?:port |[,:] ?)(\d+)\b.*Address already in use")
 _USERS = re.compile(r'\("([^"]*)",pid=(\d+)')
 
 
@@ -100,6 +103,28 @@ def package_of(look: Look, pid: int) -> str:
     return sanitise.clean(owned.out.strip(), limit=1) if owned.ok else ""
 
 
+def unit_of(look: Look, pid: int) -> str:
+    """The service that the process belongs to; empty when it belongs to none."""
+    found = _UNIT.search(look.read(f"/proc/{pid}/cgroup").decode("utf-8", "replace"))
+    return sanitise.clean(found[1], limit=1) if found else ""
+
+
+def in_the_way(look: Look, said: Sequence[str]) -> tuple[str, str]:
+    """Who holds the port that a daemon's log says it could not have, and what to do; or ""."""
+    wanted = next((int(found[1]) for line in said if (found := _IN_USE.search(line))), 0)
+    try:
+        holder = next(one for one in listeners(look) if one.port == wanted)
+    except (CannotAsk, StopIteration):
+        return "", ""
+    unit = unit_of(look, holder.pid) if holder.pid else ""
+    who = f"{holder.program or 'another program'} (pid {holder.pid})" + (f" of {unit}" * bool(unit))
+    stop = f"`systemctl disable --now {unit}`" if unit else f"Stop {holder.program or 'it'}"
+    return (
+        f"port {wanted} is held by {who}",
+        f"Two servers cannot share a port. {stop} if it is not needed, then try again.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class PortsFree:
     """The ports of mail are free, or held by those who should hold them."""
@@ -130,8 +155,8 @@ class PortsFree:
         fix = (
             "Installing Postfix removes it by itself."
             if first.held_by(_REPLACED)
-            else f"The administrator: stop and disable it, or remove {package or 'its package'} if "
-            "it is not needed: two servers cannot share a port."
+            else f"The administrator: {_stop(host, first, package)} if it is not needed: two "
+            "servers cannot share a port."
         )
         return (failed if serious else warned)(
             f"port {first.port} is held by {who}" + (f" (package {package})" if package else ""),
@@ -139,6 +164,13 @@ class PortsFree:
             fix,
             rows,
         )
+
+
+def _stop(look: Look, one: Listener, package: str) -> str:
+    unit = unit_of(look, one.pid) if one.pid else ""
+    if unit:
+        return f"`systemctl disable --now {unit}`"
+    return f"stop and disable it, or remove {package or 'its package'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +227,20 @@ class UnitRuns:
     """The unit is active, starts at boot, and does not restart again and again.
 
     starter: the unit that is enabled in its place, where another one brings it up.
+    role: what it is for, where that is not Postfix's own work.
     """
 
     unit: str
     window: float = 1.5
     enabled: bool = True
     starter: str = ""
-    id: ClassVar[str] = "HOST-10"
+    role: str = ""
     deadline: ClassVar[float] = 30.0
     critical: ClassVar[bool] = False
+
+    @property
+    def id(self) -> str:
+        return f"HOST-10:{self.role}" if self.role else "HOST-10"
 
     @property
     def title(self) -> str:
@@ -236,7 +273,7 @@ class UnitRuns:
                 rows,
             )
         # Type=simple is "active" before the program has read its configuration.
-        time.sleep(self.window)
+        time.sleep(max(0, self.window - _age(first)))
         second = self._show(host, self.unit)
         rows += [f"after {self.window} s: {name}={value}" for name, value in second.items()]
         restarts = _number(second, "NRestarts")
@@ -264,14 +301,20 @@ class UnitRuns:
         return passed(f"{self.unit} is {first.get('SubState')}", rows)
 
     def _show(self, host: Host, unit: str) -> dict[str, str]:
-        names = f"LoadState,ActiveState,SubState,Result,NRestarts,{_AT_BOOT}"
+        names = f"LoadState,ActiveState,SubState,Result,NRestarts,{_AT_BOOT},{_SINCE}"
         asked = host.ask(["systemctl", "show", "-p", names, "--", unit], timeout=10)
         rows = (row.partition("=") for row in sanitise.lines(asked.out, limit=20))
         return {name: value for name, equals, value in rows if equals} if asked.ok else {}
 
 
-_AT_BOOT = "UnitFileState"
+_AT_BOOT, _SINCE = "UnitFileState", "StateChangeTimestampMonotonic"
 _STARTS_AT_BOOT = ("enabled", "enabled-runtime", "static", "indirect", "generated", "alias")
+
+
+def _age(values: Mapping[str, str]) -> float:
+    """Seconds since the unit started or was reloaded; 0 where systemd does not tell."""
+    since = _number(values, _SINCE) / 1e6
+    return max(0, time.monotonic() - since) if since else 0
 
 
 def _number(values: Mapping[str, str], name: str) -> int:

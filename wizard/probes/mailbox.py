@@ -12,6 +12,7 @@ from mailwizard.model import Host
 from mailwizard.probes.dialogue import Transcript
 
 # One process for the whole wait: each runuser(1) opens a session and writes two lines to the log.
+# Moved aside before it is read: who opens the mailbox just then moves what is new to cur, too.
 # $1 Message-ID, $2 folder, $3 tries at 0.2 s, $4 "all" to go on until the tries are used up.
 _LOOK = r"""
 cd /
@@ -19,8 +20,9 @@ tries=$3 code=1
 while :; do
   found=$(find "$2/new" "$2/cur" -type f -mmin -60 -exec grep -lsF -- "$1" {} + 2>/dev/null |
     head -n 1)
-  if [ -n "$found" ]; then
-    printf '%s\n' "$found"; sed '/^$/q' "$found" | head -c 4000; rm -f -- "$found"; code=0
+  own=$2/tmp/${found##*/}
+  if [ -n "$found" ] && mv -- "$found" "$own" 2>/dev/null; then
+    printf '%s\n' "$found"; sed '/^$/q' "$own" | head -c 4000; rm -f -- "$own"; code=0
     [ "$4" = all ] && continue
     break
   fi
@@ -37,16 +39,22 @@ class User:
 
     login: str
     uid: int
+    gid: int
     home: str
 
 
 def find_user(host: Host, login: str) -> User | None:
-    """The login's uid and home; None when there is no such login."""
+    """The login's numbers and home; None when there is no such login."""
     asked = host.ask(["getent", "passwd", login])
     fields = asked.out.strip().split(":")
-    if not asked.ok or len(fields) < 7 or fields[0] != login or not fields[2].isdigit():
+    if (
+        not asked.ok
+        or len(fields) < 7
+        or fields[0] != login
+        or not (fields[2].isdigit() and fields[3].isdigit())
+    ):
         return None
-    return User(login, int(fields[2]), fields[5])
+    return User(login, int(fields[2]), int(fields[3]), fields[5])
 
 
 def folder_of(user: User, folder: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard.model import Host, Result
@@ -77,10 +77,11 @@ class Port25Open:
                 "This host has no way to the Internet at all: mend its network first.",
                 rows,
             )
-        return warned(
+        blocked = warned(
             f"this provider seems to block port {self.port}: {first.sentence}",
             f"an open port {self.port} to other mail servers",
             "Use a relay host (the relay step), or ask the provider to open port 25; many do so "
             "on request, some after the first bill.",
             rows,
         )
+        return replace(blocked, suggests="relay")

@@ -70,14 +70,21 @@ class PostfixParses:
 
 @dataclass(frozen=True, slots=True)
 class PostfixReadBack:
-    """Each parameter has the value that was set, as Postfix itself expands it."""
+    """Each parameter has the value that was set, as Postfix itself expands it.
+
+    step: of which step the values are, where that is not the postfix step.
+    """
 
     parameters: Mapping[str, str] | tuple[tuple[str, str], ...]
     config_dir: str = ""
-    id: ClassVar[str] = "HOST-07"
+    step: str = ""
     title: ClassVar[str] = "Postfix uses the values that were set"
     deadline: ClassVar[float] = 20.0
     critical: ClassVar[bool] = False
+
+    @property
+    def id(self) -> str:
+        return f"HOST-07:{self.step}" if self.step else "HOST-07"
 
     @property
     def by_hand(self) -> str:

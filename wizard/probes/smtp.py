@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from mailwizard import sanitise
 from mailwizard.model import Host, Outcome, Result
-from mailwizard.probes.deadline import CannotAsk, Trouble
+from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
-from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
+from mailwizard.probes.vantage import Seat
+from mailwizard.probes.verdict import failed, passed, unknown, warned
 from mailwizard.probes.wire import Greeted, OverTheWire, outcome_of
 
 _ADMIN = "The administrator, in /etc/postfix/main.cf: "
@@ -49,9 +50,16 @@ class SmtpGreeting(OverTheWire):
             )
         return passed(f"greets as {name}, after {heard.waited:.1f} s")
 
-    def _no_answer(self, host: Host, trouble: CannotAsk, transcript: Transcript) -> Result:
-        if trouble.kind in {Trouble.NO_VANTAGE, Trouble.UNREACHABLE, Trouble.DNS}:
-            return could_not_ask(trouble)
+    def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
+        try:
+            return OverTheWire._hear(self, host, place, clock, transcript)
+        except CannotAsk as trouble:
+            if trouble.kind in {Trouble.NO_VANTAGE, Trouble.UNREACHABLE, Trouble.DNS}:
+                raise
+            transcript.note(trouble.sentence)
+            return self._silent(host, trouble, transcript)
+
+    def _silent(self, host: Host, trouble: CannotAsk, transcript: Transcript) -> Result:
         log = () if self.server else _postfix_log(host)
         for line in log:
             transcript.note(line)
@@ -225,15 +233,17 @@ class VrfySilent(OverTheWire):
     """VRFY tells nobody who has a mailbox here."""
 
     login: str
+    domain: str
     id: ClassVar[str] = "SMTP-15"
     title: ClassVar[str] = "VRFY does not tell who lives here"
 
     def _commands(self) -> tuple[str, ...]:
-        return (f"VRFY {self.login}", "VRFY nobody-xxxxxxxx")
+        return (f"VRFY {self.login}@{self.domain}", f"VRFY nobody-xxxxxxxx@{self.domain}")
 
     def _judge(self, heard: Greeted) -> Result:
-        known = heard.talk.command(f"VRFY {self.login}")
-        stranger = heard.talk.command(f"VRFY nobody-{secrets.token_hex(6)}")
+        # a bare name may be refused for being bare
+        known = heard.talk.command(f"VRFY {self.login}@{self.domain}")
+        stranger = heard.talk.command(f"VRFY nobody-{secrets.token_hex(6)}@{self.domain}")
         if known.code != stranger.code:
             return failed(
                 f"VRFY answers {known.code} for a user and {stranger.code} for nobody",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import ipaddress
 import json
+import math
 import os
 import random
 import socket
@@ -27,8 +28,15 @@ from mailwizard.probes.networks import Network, host_addresses, trusted
 
 PREFIX = "mailwizard-stranger-"
 _CLONE_NEWNET = 0x40000000
-# RFC 2544 benchmarking space and RFC 4193 local space: never a route on the public Internet.
-_POOL4 = ipaddress.IPv4Network("198.18.0.0/15")
+# A part of RFC 2544's benchmarking space and one of RFC 4193's local networks: never a route on the
+# public Internet, and small enough to be told from others (greylisting lets them through).
+_POOL4 = ipaddress.IPv4Network("198.19.192.0/18")
+_POOL6 = ipaddress.IPv6Network("fd6d:7769:7a00::/40")
+STRANGERS = (str(_POOL4), str(_POOL6))
+
+
+# No packet leaves this machine: where nothing answers for so long a firewall has dropped it.
+_NEAR = 6.0
 
 
 class NoVantage(CannotAsk):
@@ -41,14 +49,19 @@ class NoVantage(CannotAsk):
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Where a probe sits: how it connects, the server's addresses, and those it is known by."""
+    """Where a probe sits: how it connects, the server's addresses, and those it is known by.
+
+    own: the stranger's own IPv4 address, where the server could bring something; else empty.
+    """
 
     addresses: tuple[str, ...]
     known_as: tuple[str, ...]
     make: Callable[[socket.AddressFamily], socket.socket] = plain_socket
+    patience: float = math.inf
+    own: str = ""
 
     def connect(self, address: str, port: int, deadline: Deadline) -> socket.socket:
-        return connect(address, port, deadline, self.make)
+        return connect(address, port, deadline.within(self.patience), self.make)
 
     def literal(self, address: str) -> str:
         """The server's own address of this family as in `user@[…]` (RFC 5321 4.1.3)."""
@@ -73,7 +86,7 @@ class _Link:
 
     def seat(self) -> Seat:
         addresses = (self.near4, self.near6) if self.near6 else (self.near4,)
-        return Seat(addresses, self.known_as, self._socket)
+        return Seat(addresses, self.known_as, self._socket, _NEAR, self.far4)
 
     def _socket(self, family: socket.AddressFamily) -> socket.socket:
         return _socket_in(f"/run/netns/{self.space}", family)
@@ -116,6 +129,7 @@ def _setns(fd: int) -> None:
 
 # Probes that run at once need not all fail to make what the first could not.
 _REMEMBERED = 3.0
+_READY = 2.0
 
 
 class _Pool:
@@ -173,11 +187,24 @@ def _make(host: Host) -> _Link:
     try:
         host.run(["ip", "-batch", "-"], stdin=_near_side(link), timeout=10)
         host.run(["ip", "-n", link.space, "-batch", "-"], stdin=_far_side(link), timeout=10)
+        _await_link(host, link)
     except CommandFailed as error:
         _remove(host, link.space, link.near)
         why = error.tail[0] if error.tail else error.message
         raise NoVantage(f"{why} (it needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN)") from error
     return link
+
+
+def _await_link(host: Host, link: _Link) -> None:
+    """Until the kernel has made both ends usable: before, packets get lost or have no route."""
+    end = time.monotonic() + _READY
+    for argv in (["-n", link.space, "-o", "link", "show", link.far],
+                 ["-o", "link", "show", link.near]):  # fmt: skip
+        while time.monotonic() < end:
+            shown = host.ask(["ip", *argv], timeout=5)
+            if not shown.ok or " state UP " in shown.out:
+                break
+            time.sleep(0.01)
 
 
 def _remove(host: Host, space: str, near: str) -> None:
@@ -230,7 +257,7 @@ def _pairs4() -> Iterator[tuple[str, str]]:
 
 def _pairs6() -> Iterator[tuple[str, str]]:
     while True:
-        base = (0xFD << 120) | (random.getrandbits(56) << 64)
+        base = int(_POOL6.network_address) | (random.getrandbits(24) << 64)
         yield str(ipaddress.IPv6Address(base + 1)), str(ipaddress.IPv6Address(base + 2))
 
 
@@ -251,7 +278,7 @@ def _free_pair(
             return pair
         spare = pair
     if not spare[0]:
-        raise NoVantage("every address of 198.18.0.0/15 is in use here")
+        raise NoVantage(f"every address of {_POOL4} is in use here")
     return spare
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from mailwizard.model import Host, Outcome, Result
+from mailwizard.probes.conversation import Conversation
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Dialogue, Reply, Transcript, by_hand
-from mailwizard.probes.vantage import Seat, seat
-from mailwizard.probes.verdict import could_not_ask
+from mailwizard.probes.vantage import Seat
 
 # RFC 2606 names: nobody's, and no DNS answer can ever make them somebody's.
 STRANGER = "stranger.invalid"
@@ -38,13 +38,10 @@ class Greeted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OverTheWire:
-    """Ask through the stranger, or straight to `server` where one is given."""
+class OverTheWire(Conversation):
+    """A probe of an SMTP port."""
 
-    server: str = ""
     port: int = 25
-    deadline: ClassVar[float] = 30.0
-    critical: ClassVar[bool] = False
     says_ehlo: ClassVar[bool] = True
     commands: ClassVar[tuple[str, ...]] = ()
 
@@ -54,17 +51,6 @@ class OverTheWire:
 
     def _commands(self) -> tuple[str, ...]:
         return self.commands
-
-    def ask(self, host: Host) -> Result:
-        transcript = Transcript()
-        clock = Deadline(self.deadline - 1)
-        try:
-            with seat(host, self.server) as place:
-                result = self._hear(host, place, clock, transcript)
-        except CannotAsk as trouble:
-            transcript.note(trouble.sentence)
-            result = self._no_answer(host, trouble, transcript)
-        return replace(result, transcript=(*result.transcript, *transcript.lines()))
 
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
         """One conversation; overridden by probes that need several."""
@@ -76,11 +62,6 @@ class OverTheWire:
 
     def _judge(self, heard: Greeted) -> Result:
         raise NotImplementedError
-
-    def _no_answer(self, host: Host, trouble: CannotAsk, transcript: Transcript) -> Result:
-        """The verdict when the conversation broke; overridden where silence is a fail."""
-        del host, transcript
-        return could_not_ask(trouble)
 
     @contextmanager
     def _open(

@@ -1,0 +1,222 @@
+"""What others see of the mail that leaves this host, and what becomes of mail that cannot leave."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from ipaddress import ip_address
+from typing import Any, ClassVar
+
+from mailwizard import sanitise
+from mailwizard.errors import CommandFailed
+from mailwizard.model import Host, Result
+from mailwizard.platform import facts
+from mailwizard.probes.deadline import CannotAsk
+from mailwizard.probes.dialogue import Transcript
+from mailwizard.probes.mailbox import take_out
+from mailwizard.probes.networks import is_private
+from mailwizard.probes.postconf import Postconf, spelled
+from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
+
+_BIND = {4: "smtp_bind_address", 6: "smtp_bind_address6"}
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingIdentity:
+    """Mail leaves under the host's name and from its public addresses.
+
+    What others see is known here only where the address that mail leaves from is the public one.
+    """
+
+    fqdn: str
+    addresses: tuple[str, ...]
+    id: ClassVar[str] = "OUT-02"
+    title: ClassVar[str] = "Mail leaves under this host's name and address"
+    deadline: ClassVar[float] = 20.0
+    critical: ClassVar[bool] = False
+
+    @property
+    def by_hand(self) -> str:
+        return f"{spelled('', '-x', 'smtp_helo_name', *_BIND.values())}; ip route get 192.0.2.1"
+
+    def ask(self, host: Host) -> Result:
+        try:
+            conf = Postconf(host).values("smtp_helo_name", *_BIND.values())
+        except CannotAsk as trouble:
+            return could_not_ask(trouble)
+        helo, here = conf.get("smtp_helo_name", ""), facts.interface_addresses(host)
+        sources = {v: conf.get(_BIND[v]) or facts.primary_address(host, v) or "" for v in (4, 6)}
+        rows = [f"EHLO {helo}", *(f"IPv{v}: from {s or 'nowhere'}" for v, s in sources.items())]
+        if helo.lower() != self.fqdn.lower():
+            fix = "The administrator: remove smtp_helo_name from main.cf, then reload Postfix."
+            return failed(f"mail leaves under the name {helo or '(none)'}", self.fqdn, fix, rows)
+        for name in _BIND.values():
+            if (bound := conf.get(name)) and bound not in here:
+                said = f"{name} is {bound}, which this host does not have"
+                fix = f"The administrator: remove {name} from main.cf, then reload Postfix."
+                return failed(said, f"one of {', '.join(here)}", fix, rows)
+        return self._addresses_fit([s for s in sources.values() if s], rows)
+
+    def _addresses_fit(self, sources: Sequence[str], rows: Sequence[str]) -> Result:
+        expected = f"one of {', '.join(self.addresses) or '(none answered)'}"
+        strange = [one for one in sources if one not in self.addresses]
+        if not strange and sources:
+            return passed(f"mail leaves as {self.fqdn} from {', '.join(sources)}", rows)
+        public = [one for one in strange if not is_private(one)]
+        if public and any(_family(one) in map(_family, self.addresses) for one in public):
+            return warned(
+                f"mail leaves from {public[0]}, which is not the address that was answered",
+                expected,
+                "The administrator: SPF and the PTR record must fit the address that mail leaves "
+                f"from: correct hostname.address, or set {_BIND[_family(public[0])]}.",
+                rows,
+            )
+        return unknown(
+            f"mail leaves as {self.fqdn}; from which address, only others can see",
+            expected,
+            "A router on the way changes the address: send a message to an account elsewhere and "
+            "look at its first Received line.",
+            rows,
+        )
+
+
+def _family(address: str) -> int:
+    return ip_address(address).version
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFlows:
+    """No message has waited for long; where one has, why."""
+
+    longest: float = 3600.0
+    id: ClassVar[str] = "OUT-05"
+    title: ClassVar[str] = "No mail is stuck on its way out"
+    deadline: ClassVar[float] = 20.0
+    critical: ClassVar[bool] = False
+    by_hand: ClassVar[str] = "postqueue -p"
+
+    def ask(self, host: Host) -> Result:
+        asked = host.ask(["postqueue", "-j"], timeout=15)
+        if not asked.ok:
+            said = sanitise.clean(asked.err, width=200, limit=1) or "postqueue gave no answer"
+            return unknown(said, "the queue", "The administrator: start Postfix and check again.")
+        waiting = [found for found in map(_entry, asked.out.splitlines()) if found]
+        now = time.time()
+        rows = [
+            f"{entry['queue_id']} for {_lasting(now - entry['arrival_time'])}: {_reason(entry)}"
+            for entry in waiting
+        ]
+        shown = sanitise.lines("\n".join(rows), width=300, limit=50) if rows else ()
+        old = [e for e in waiting if now - e["arrival_time"] > self.longest]
+        if not old:
+            return passed(f"{_waiting(len(waiting))}, none for long", shown)
+        oldest = max(now - entry["arrival_time"] for entry in old)
+        [(reason, _)] = Counter(map(_reason, old)).most_common(1)
+        why = sanitise.clean(reason, width=300, limit=1)
+        return warned(
+            f"{_waiting(len(old))}, the longest for {_lasting(oldest)}; mostly: {why}",
+            f"none for more than {_lasting(self.longest)}",
+            "The administrator: the reason names who can mend it; then `postqueue -f` tries again "
+            "at once.",
+            shown,
+        )
+
+
+def _entry(line: str) -> Mapping[str, Any] | None:
+    """One message of the queue; None for what is not one, or was put aside by hand."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or found.get("queue_name") == "hold":
+        return None
+    arrival = found.get("arrival_time")
+    return found if isinstance(arrival, int) and "queue_id" in found else None
+
+
+def _waiting(count: int) -> str:
+    return "1 message waits" if count == 1 else f"{count} messages wait"
+
+
+def _reason(entry: Mapping[str, Any]) -> str:
+    reasons: Iterator[str] = (
+        str(recipient["delay_reason"])
+        for recipient in entry.get("recipients", [])
+        if isinstance(recipient, dict) and recipient.get("delay_reason")
+    )
+    return next(reasons, "not tried yet")
+
+
+def _lasting(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class BounceReturns:
+    """Who writes to nobody is told so, by a report that cannot bounce again (RFC 5321 4.5.5).
+
+    login: who writes, and reads the report. recipient: nobody; "": a name not in the domain.
+    """
+
+    login: str
+    domain: str
+    recipient: str = ""
+    folder: str = "Maildir"
+    wait: float = 20.0
+    id: ClassVar[str] = "OUT-06"
+    title: ClassVar[str] = "Senders are told what could not be delivered"
+    deadline: ClassVar[float] = 60.0
+    critical: ClassVar[bool] = False
+
+    @property
+    def by_hand(self) -> str:
+        to = self.recipient or f"nobody-of-that-name@{self.domain}"
+        return f"runuser -u {self.login} -- sendmail -i {to} < message; postqueue -p"
+
+    def ask(self, host: Host) -> Result:
+        mark = f"mailwizard-{secrets.token_hex(12)}@probe.invalid"
+        nobody = self.recipient or f"nobody-{secrets.token_hex(6)}@{self.domain}"
+        transcript = Transcript()
+        transcript.note(self.by_hand)
+        fix = (
+            "The administrator: the address that mail of this login is sent under must lead back "
+            "to it (aliases.senders, aliases.aliases); `journalctl -t postfix/local -n 20` says "
+            "more."
+        )
+        expected = f"a report in {self.folder} of {self.login}, from <>"
+        try:
+            argv = ["runuser", "-u", self.login, "--", "sendmail", "-i", "--", nobody]
+            host.run(argv, stdin=_message(mark, nobody), timeout=20)
+        except CommandFailed as error:
+            return unknown(f"could not send as {self.login}: {error.message}", expected, fix)
+        told = take_out(
+            host, self.login, mark, wait=self.wait, transcript=transcript, folder=self.folder
+        )
+        lines = transcript.lines()
+        if not told:
+            return failed(
+                f"{self.login} was not told that {nobody} is nobody", expected, fix, lines
+            )
+        sender = next((line for line in lines if line.startswith("< Return-Path:")), "< (none)")
+        if sender.split(":", 1)[-1].strip() != "<>":
+            said = f"the report came with {sender.removeprefix('< ')}"
+            return failed(said, "Return-Path: <>", fix, lines)
+        return passed(
+            f"{self.login} was told that {nobody} is nobody; nobody can bounce that", lines
+        )
+
+
+def _message(mark: str, recipient: str) -> str:
+    return (
+        f"Message-ID: <{mark}>\nDate: {formatdate(localtime=False)}\nTo: {recipient}\n"
+        "Subject: mailwizard test message, removed when found\n\n"
+        "mailwizard sent this to nobody, to see that its sender is told.\n"
+    )
