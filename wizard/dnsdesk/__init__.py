@@ -4,35 +4,67 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from mailwizard import show
-from mailwizard.dnsdesk.look import Finding, look, zones
-from mailwizard.dnsdesk.servers import Where
+from mailwizard.dnsdesk.finding import Finding
+from mailwizard.dnsdesk.how import How
+from mailwizard.dnsdesk.look import apexes, look
 from mailwizard.dnsdesk.text import as_json as findings_json
-from mailwizard.dnsdesk.text import table, zone_text
+from mailwizard.dnsdesk.text import table
 from mailwizard.dnsdesk.verdict import Verdict
-from mailwizard.engine import Engine
-from mailwizard.model import Record
+from mailwizard.dnsdesk.waiting import wait
+from mailwizard.dnsdesk.zonefile import zone_text
+from mailwizard.probes.zones import Where
 
-__all__ = ["Finding", "Verdict", "Where", "look", "records", "run", "table", "zone_text", "zones"]
+if TYPE_CHECKING:
+    from mailwizard.engine import Engine
 
-
-def records(engine: Engine) -> list[Record]:
-    """What the steps that are switched on need, each once, in their order."""
-    wanted = engine.wanted()
-    needed = (one for step in wanted for one in step.records(engine.context(step.id)))
-    return list({(one.owner, one.type, one.value): one for one in needed}.values())
+__all__ = [
+    "Finding",
+    "How",
+    "Verdict",
+    "Where",
+    "look",
+    "run",
+    "say",
+    "table",
+    "zone_text",
+]
 
 
 def run(
-    engine: Engine, *, zone: bool = False, as_json: bool = False, where: Where | None = None
+    engine: Engine,
+    *,
+    zone: bool = False,
+    as_json: bool = False,
+    minutes: float = 0,
+    where: Where | None = None,
 ) -> int:
-    """Print the records; 1 when one that is required is absent or wrong."""
-    needed = records(engine)
-    if zone and not as_json:
-        print("\n".join(zone_text(needed, zones(engine.host, needed, where))))
+    """Print the records; 1 when one that is required is absent or wrong.
+
+    With minutes: once there is nothing more to wait for, or when they are over.
+    """
+    needed = engine.records()
+    if zone:
+        print("\n".join(zone_text(needed, apexes(engine.host, needed, where))))
         return 0
-    findings = look(engine.host, needed, where)
+    if minutes:
+        findings = wait(partial(look, engine.host, needed, where, patient=True), minutes)
+    else:
+        findings = look(engine.host, needed, where)
+    code = say(findings, as_json=as_json)
+    if not as_json:
+        from mailwizard.dkim import spent
+
+        print("".join(f"{line}\n" for line in spent.lines(engine.host, engine.journal)), end="")
+    return code
+
+
+def say(findings: Sequence[Finding], *, as_json: bool = False) -> int:
+    """Print what was found; 1 when a record that is required is absent or wrong."""
     if as_json:
         print(json.dumps(findings_json(findings), indent=1))
     else:

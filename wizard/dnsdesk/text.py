@@ -1,53 +1,79 @@
-"""The records as a table for people, as lines of a zone file, and for programs."""
+"""The records as a table for people, as a zone file, and for programs."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import dns.name
-
 from mailwizard import show
-from mailwizard.dnsdesk.look import Finding, View
-from mailwizard.dnsdesk.servers import AUTHORITATIVE, Zone, absolute
-from mailwizard.dnsdesk.verdict import Verdict, rdata
+from mailwizard.dnsdesk.finding import Finding, View
+from mailwizard.dnsdesk.form import form
+from mailwizard.dnsdesk.how import REMEDY, How
+from mailwizard.dnsdesk.verdict import Verdict
 from mailwizard.model import Record
+from mailwizard.probes.zones import AUTHORITATIVE
 
 WORDS = {Verdict.RIGHT: "ok", Verdict.LATE: "wait", Verdict.UNKNOWN: "?"}
 MOST_SHOWN = 6
 LONGEST_SHOWN = 300
-TTL = 3600
 INDENT = " " * 6
-_REVERSE = (dns.name.from_text("in-addr.arpa."), dns.name.from_text("ip6.arpa."))
 
 
-def table(findings: Sequence[Finding], *, colour: bool = False) -> Iterator[str]:
+def word(found: Finding) -> str:
+    """The one word that says how a record stands."""
+    if found.outcome is Verdict.RIGHT and found.how is How.SPLIT:
+        return "warn"
+    return WORDS.get(found.outcome) or ("FAIL" if found.failed else "warn")
+
+
+def table(
+    findings: Sequence[Finding], *, colour: bool = False, width: int = show.WIDTH
+) -> Iterator[str]:
     """Each record, what it is for, and below it what each server answers."""
+    records = [one.record for one in findings]
     for found in findings:
-        record = found.record
-        word = WORDS.get(found.outcome) or ("FAIL" if found.failed else "warn")
-        yield from show.marked(word, record.owner, colour=colour)
-        for line in (f"{record.type}  {record.value}", record.why, *_remark(found)):
-            yield from show.fold(line, first=INDENT)
-        for view in found.views:
-            yield from show.fold(f"{view.server}: {_said(view)}", first=f"{INDENT}- ")
+        yield from show.marked(word(found), found.record.owner, colour=colour, width=width)
+        for line in lines(found, records):
+            yield from show.fold(line, width, first=INDENT)
+        for line in map(_heard, found.views):
+            yield from show.fold(line, width, first=f"{INDENT}- ")
         yield ""
-    yield from show.fold(_summary(findings))
+    yield from show.fold(summary(findings), width)
 
 
-def _remark(found: Finding) -> Iterator[str]:
-    views = [one for one in found.views if one.view == AUTHORITATIVE]
-    right = sum(one.outcome is Verdict.RIGHT for one in views)
-    if found.outcome is Verdict.LATE:
-        yield "Right in the zone; not propagated yet: others still hold an older answer."
-    elif found.outcome.bad and right:
-        yield f"Right on {right} of the zone's {len(views)} servers only."
-    elif found.outcome.bad and not found.record.required:
+def lines(found: Finding, records: Sequence[Record]) -> Iterator[str]:
+    """The record, what it is for, and where it is not right what to do."""
+    record = found.record
+    yield f"{record.type}  {record.value}"
+    yield record.why
+    if found.how is not How.NOTHING:
+        yield f"{found.how[0].upper()}{found.how[1:]}. {REMEDY[found.how]}"
+    if found.note:
+        yield found.note
+    if found.outcome.bad and not found.record.required:
         yield "Better to have, not required."
+    if found.outcome.bad:
+        entry = form(record, found.zone, records)
+        yield f"In the zone {entry.zone}:  {entry.line}"
 
 
-def _said(view: View) -> str:
+def described(found: Finding, records: Sequence[Record]) -> list[str]:
+    """All that is known of one record, a paragraph each, for a screen that folds by itself."""
+    entry = form(found.record, found.zone, records)
+    owner = f"Name: {entry.relative} in the zone {entry.zone}, in full {entry.owner}"
+    strings = [f"String {n}: {text}" for n, text in enumerate(entry.chunks, 1)]
+    parts = strings if len(strings) > 1 else []
+    line = [] if found.outcome.bad else [f"In the zone {entry.zone}:  {entry.line}"]
+    return [owner, *lines(found, records), *line, *parts, *map(_heard, found.views)]
+
+
+def _heard(view: View) -> str:
+    return f"{view.server}: {said(view)}"
+
+
+def said(view: View) -> str:
+    """What one server answers, in words."""
     if view.outcome is Verdict.RIGHT:
         return f"right, {view.note}" if view.note else "right"
     if view.outcome is Verdict.UNKNOWN:
@@ -55,15 +81,19 @@ def _said(view: View) -> str:
     answer = [one[:LONGEST_SHOWN] + "…" * (len(one) > LONGEST_SHOWN) for one in view.answer]
     more = [f"{len(answer) - MOST_SHOWN} more"] if len(answer) > MOST_SHOWN else []
     what = ", ".join(answer[:MOST_SHOWN] + more) or "nothing"
+    named = "; ".join(filter(None, (view.how, view.note)))
+    named = f" ({named})" if named else ""
     if view.view == AUTHORITATIVE:
-        return f"has {what}"
-    return f"says {what}, for up to {view.ttl} s more" if view.ttl else f"says {what}"
+        return f"has {what}{named}"
+    kept = f", for up to {view.ttl} s more" if view.ttl else ""
+    return f"says {what}{kept}{named}"
 
 
-def _summary(findings: Sequence[Finding]) -> str:
+def summary(findings: Sequence[Finding]) -> str:
+    """How many stand how, and who can do something about it."""
     counts = Counter(one.outcome for one in findings)
-    said = ", ".join(f"{counts[one]} {one}" for one in Verdict if counts[one]) or "none needed"
-    text = f"{len(findings)} records: {said}."
+    counted = ", ".join(f"{counts[one]} {one}" for one in Verdict if counts[one]) or "none needed"
+    text = f"{len(findings)} records: {counted}."
     if any(one.outcome.bad for one in findings):
         text += "\nWhoever runs the zone adds what is missing: `mailwizard dns --zone` prints it."
         if any(one.outcome.bad and one.record.type == "PTR" for one in findings):
@@ -73,71 +103,39 @@ def _summary(findings: Sequence[Finding]) -> str:
 
 def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
     """The same for programs."""
-    return {"records": [_entry(one) for one in findings]}
+    records = [one.record for one in findings]
+    return {"records": [_entry(one, records) for one in findings]}
 
 
-def _entry(found: Finding) -> dict[str, Any]:
+def _entry(found: Finding, records: Sequence[Record]) -> dict[str, Any]:
     record = found.record
-    views = [
-        {
-            "view": one.view,
-            "server": one.server,
-            "outcome": one.outcome,
-            "answer": list(one.answer),
-            "ttl": one.ttl,
-            "note": one.note,
-        }
-        for one in found.views
-    ]
+    entry = form(record, found.zone, records)
     return {
         "owner": record.owner,
+        "absolute": entry.owner,
+        "relative": entry.relative,
+        "zone": entry.zone,
+        "zone_known": entry.known,
         "type": record.type,
         "value": record.value,
+        "chunks": list(entry.chunks),
+        "line": entry.line,
         "why": record.why,
         "required": record.required,
         "outcome": found.outcome,
-        "views": views,
+        "how": found.how,
+        "note": found.note,
+        "views": [_view(one) for one in found.views],
     }
 
 
-def zone_text(records: Sequence[Record], zones: Mapping[str, Zone]) -> Iterator[str]:
-    """Lines to add to the zones' files; each zone is named, or guessed where none was found."""
-    groups: defaultdict[dns.name.Name, list[Record]] = defaultdict(list)
-    known = set()
-    for record in records:
-        zone = zones.get(record.owner)
-        if zone is not None and _is_somebodys(zone.name):
-            known.add(zone.name)
-            groups[zone.name].append(record)
-        else:
-            groups[guess(record.owner, records)].append(record)
-    yield f"$TTL {TTL}"
-    for name, inside in groups.items():
-        hint = "" if name in known else " (a guess: the DNS does not tell it yet)"
-        yield ""
-        yield f"; zone {name.to_text(omit_final_dot=True)}{hint}"
-        yield f"$ORIGIN {name}"
-        for record in inside:
-            yield from show.fold(record.why, first="; ", rest="; ")
-            owner = absolute(record.owner).relativize(name)
-            yield f"{owner} IN {record.type} {rdata(record).to_text()}"
-
-
-def _is_somebodys(zone: dns.name.Name) -> bool:
-    """Whether a holder of names could edit it: no top level, and not the root of all addresses."""
-    return len(zone) > 2 and zone not in _REVERSE
-
-
-def guess(owner: str, records: Sequence[Record]) -> dns.name.Name:
-    """The zone that a name is most likely in."""
-    name = absolute(owner)
-    if name.is_subdomain(_REVERSE[0]):
-        return name.parent()
-    if name.is_subdomain(_REVERSE[1]):
-        # a /64 is what a host is given
-        return dns.name.Name(name.labels[-19:])
-    domains = [absolute(one.owner) for one in records if one.type == "MX"]
-    above = [domain for domain in domains if name.is_subdomain(domain)]
-    if above:
-        return max(above, key=len)
-    return name.parent() if len(name) > 3 else name
+def _view(view: View) -> dict[str, Any]:
+    return {
+        "view": view.view,
+        "server": view.server,
+        "outcome": view.outcome,
+        "how": view.how,
+        "answer": list(view.answer),
+        "ttl": view.ttl,
+        "note": view.note,
+    }

@@ -1,22 +1,24 @@
-"""Whether what a server says is what the record asks for."""
+"""Whether what a server says is what the record asks for, and if not, what went wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import dns.name
 import dns.rdata
-import dns.rdataclass
-import dns.rdatatype
+from dns.rdtypes.ANY.CAA import CAA
 from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.PTR import PTR
 from dns.rdtypes.ANY.TXT import TXT
+from dns.rdtypes.IN.SRV import SRV
 
-from mailwizard.dnsdesk.ask import Heard, one_line
+from mailwizard.dnsdesk import texts
+from mailwizard.dnsdesk.form import rdata
+from mailwizard.dnsdesk.how import How
 from mailwizard.model import Record
-
-LONGEST_STRING = 255
-LONGEST_TEXT = 64 * 1024
+from mailwizard.probes.nameserver import LONGEST_TEXT, Heard, absolute, one_line, text_of
 
 
 class Verdict(StrEnum):
@@ -33,19 +35,22 @@ class Verdict(StrEnum):
         return self in {Verdict.ABSENT, Verdict.WRONG}
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict, what went wrong, and what is worth knowing beside it."""
+
+    outcome: Verdict
+    how: How = How.NOTHING
+    note: str = ""
+
+
+RIGHT, ABSENT = Judged(Verdict.RIGHT), Judged(Verdict.ABSENT)
+OTHER = Judged(Verdict.WRONG, How.OTHER)
+
+
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The one that outweighs the others; unknown when there are none."""
     return max(verdicts, key=list(Verdict).index, default=Verdict.UNKNOWN)
-
-
-def rdata(record: Record) -> dns.rdata.Rdata:
-    """The record's value; a long text in strings of 255 octets (RFC 1035, 3.3)."""
-    if record.type != "TXT":
-        return dns.rdata.from_text(dns.rdataclass.IN, record.type, record.value)
-    octets = record.value.encode()
-    cuts = range(0, max(len(octets), 1), LONGEST_STRING)
-    strings = [octets[at : at + LONGEST_STRING] for at in cuts]
-    return TXT(dns.rdataclass.IN, dns.rdatatype.TXT, strings)
 
 
 def shown(heard: Heard) -> tuple[str, ...]:
@@ -59,53 +64,92 @@ def _text(one: dns.rdata.Rdata) -> str:
     return one_line(plain, LONGEST_TEXT)
 
 
-def judge(record: Record, siblings: Collection[Record], heard: Heard) -> tuple[Verdict, str]:
-    """The verdict, and what is worth knowing beside it; siblings have the same owner and type."""
+def judge(record: Record, siblings: Collection[Record], heard: Heard) -> Judged:
+    """The verdict on one answer; siblings are the wanted records of the same owner and type."""
     if not heard.records:
-        return (Verdict.WRONG if heard.aliases else Verdict.ABSENT), ""
+        return Judged(Verdict.WRONG, How.ALIAS) if heard.aliases else ABSENT
     wanted = rdata(record)
     if record.type in {"A", "AAAA"}:
-        # whoever gets another address than this host's talks to somebody else
-        right = set(heard.records) == {rdata(one) for one in siblings}
-        note = "an alias, which a mail server's name must not be" if heard.aliases else ""
-        return (Verdict.RIGHT if right else Verdict.WRONG), note
-    if isinstance(wanted, MX):
-        return _exchangers(wanted, [one for one in heard.records if isinstance(one, MX)])
-    if record.type == "TXT":
-        return _texts(record, shown(heard)), ""
-    return (Verdict.RIGHT if wanted in heard.records else Verdict.WRONG), ""
+        return _addresses({rdata(one) for one in siblings}, heard)
+    if isinstance(wanted, TXT):
+        return _texts(record, [one for one in heard.records if isinstance(one, TXT)])
+    if any(_says(one, wanted) for one in heard.records):
+        return _beside(wanted, heard.records)
+    targets = [_target(one) for one in heard.records]
+    if any(_is_doubled(_target(wanted), one, record.owner) for one in targets):
+        return Judged(Verdict.WRONG, How.DOUBLED)
+    return OTHER
 
 
-def _exchangers(wanted: MX, found: Sequence[MX]) -> tuple[Verdict, str]:
-    ours = [one.preference for one in found if one.exchange == wanted.exchange]
+def _addresses(wanted: Collection[dns.rdata.Rdata], heard: Heard) -> Judged:
+    note = "an alias, which a mail server's name must not be" if heard.aliases else ""
+    found = set(heard.records)
+    if found == set(wanted):
+        return Judged(Verdict.RIGHT, note=note)
+    # whoever gets another address than this host's talks to somebody else
+    several = found > set(wanted)
+    return Judged(Verdict.WRONG, How.SEVERAL if several else How.OTHER, note)
+
+
+def _says(found: dns.rdata.Rdata, wanted: dns.rdata.Rdata) -> bool:
+    """Whether it says the same; preferences and weights are the administrator's."""
+    if isinstance(wanted, MX) and isinstance(found, MX):
+        return bool(found.exchange == wanted.exchange)
+    if isinstance(wanted, SRV) and isinstance(found, SRV):
+        return found.port == wanted.port and bool(found.target == wanted.target)
+    if isinstance(wanted, CAA) and isinstance(found, CAA):
+        # parameters narrow down how that authority may be used (RFC 8659, 4.2)
+        said = [(one.tag.lower(), _authority(one)) for one in (found, wanted)]
+        return len(set(said)) == 1
+    return bool(found == wanted)
+
+
+def _authority(one: CAA) -> bytes:
+    value: bytes = one.value
+    return value.split(b";")[0].strip().lower()
+
+
+def _beside(wanted: dns.rdata.Rdata, found: Sequence[dns.rdata.Rdata]) -> Judged:
+    """It is there; what stands beside it may spoil it."""
+    if not isinstance(wanted, MX):
+        return RIGHT
+    exchangers = [one for one in found if isinstance(one, MX)]
     # "0 ." says that the domain takes no mail; beside another it says nothing (RFC 7505, 3)
-    if not ours or any(one.exchange == dns.name.root for one in found):
-        return Verdict.WRONG, ""
-    others = [one for one in found if one.preference < min(ours)]
+    if any(one.exchange == dns.name.root for one in exchangers):
+        return Judged(Verdict.WRONG, How.SEVERAL, '"0 ." says that there is no mail at all')
+    ours = min(one.preference for one in exchangers if one.exchange == wanted.exchange)
+    others = [one for one in exchangers if one.preference < ours]
     names = ", ".join(one_line(str(one.exchange)) for one in others[:3])
-    return Verdict.RIGHT, f"but mail is brought to {names} first" if others else ""
+    return Judged(Verdict.RIGHT, note=f"but mail is brought to {names} first" if others else "")
 
 
-def _texts(record: Record, found: Sequence[str]) -> Verdict:
+def _target(one: dns.rdata.Rdata) -> dns.name.Name | None:
+    if isinstance(one, MX):
+        return one.exchange
+    return one.target if isinstance(one, (PTR, SRV)) else None
+
+
+def _is_doubled(wanted: dns.name.Name | None, found: dns.name.Name | None, owner: str) -> bool:
+    """A name without its final dot gets the zone's name behind it (RFC 1035, 5.1)."""
+    if wanted is None or found is None or len(found) <= len(wanted):
+        return False
+    whole = wanted.labels[:-1]
+    behind = dns.name.Name(found.labels[len(whole) :])
+    begins = dns.name.Name(found.labels[: len(whole)]) == dns.name.Name(whole)
+    return begins and absolute(owner).is_subdomain(behind)
+
+
+def _texts(record: Record, found: Sequence[TXT]) -> Judged:
     """Other texts of a name do not matter; two of the same kind spoil each other."""
-    kind = _kind(record.value)
-    same = [one for one in found if _kind(one) == kind or "._domainkey." in record.owner]
+    plain = [text_of(one) for one in found]
+    same = texts.alike(record, plain)
+    right = [one for one in same if texts.says(one, record.value)]
+    if len(same) > 1:
+        note = "one of them is right: the others must go" if right else ""
+        return Judged(Verdict.WRONG, How.SEVERAL, note)
+    if right:
+        return RIGHT
     if not same:
-        return Verdict.WRONG if not kind and found else Verdict.ABSENT
-    if not kind:
-        return Verdict.RIGHT if record.value in found else Verdict.WRONG
-    wanted = _meaning(record.value)
-    return Verdict.RIGHT if [_meaning(one) for one in same] == [wanted] else Verdict.WRONG
-
-
-def _kind(text: str) -> str:
-    """The version tag that a text begins with ("v=spf1"), which tells what it is for."""
-    first = text.replace(";", " ").split(" ", 1)[0].lower()
-    return first if first.startswith("v=") else ""
-
-
-def _meaning(text: str) -> tuple[str, ...]:
-    """The text without the white space that does not count (RFC 6376, 3.2; RFC 7208, 4.6.1)."""
-    if ";" in text:
-        return tuple("".join(tag.split()) for tag in text.split(";") if tag.strip())
-    return tuple(text.lower().split())
+        return ABSENT
+    slip = texts.slip(record.value, same[0])
+    return Judged(Verdict.WRONG, slip, texts.extent(record.value, same[0], slip))
