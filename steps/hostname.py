@@ -47,8 +47,9 @@ def probe(context: Context) -> Iterator[Probe]:
     yield probes.BehindNat(public)
     yield probes.CloudHosts(fqdn)
     yield probes.Advisory(probes.NameResolves(fqdn, public))
-    yield probes.Advisory(probes.ReverseExists(public, fqdn))
+    yield probes.Advisory(probes.ReverseExists(fqdn, public))
     yield probes.Advisory(probes.ReverseMatches(fqdn, public))
+    yield probes.Advisory(probes.AddressesNotListed(public))
     yield probes.Port25Open()
 
 

@@ -68,7 +68,6 @@ def restrictions() -> dict[str, str]:
         "disable_vrfy_command": "yes",
         "smtpd_discard_ehlo_keywords": "etrn, silent-discard",
         "smtpd_relay_restrictions": RELAY,
-        "smtpd_recipient_restrictions": f"{RELAY}, reject_unlisted_recipient",
         "smtpd_data_restrictions": "reject_unauth_pipelining",
         # default only from 3.9 (RELEASE_NOTES-3.9, SMTP smuggling)
         "smtpd_forbid_bare_newline": "normalize",
@@ -96,12 +95,25 @@ def plan(context: Context) -> Iterator[Change]:
     yield MasterCfParameters({"smtp/inet/smtpd_sasl_auth_enable": "no"})
     # a reload does not bind other interfaces (postconf(5), inet_interfaces)
     check = ("postfix", "check")
-    yield Service("postfix", "restart", worker="postfix-worker", validate=(check,), ready=(25,))
+    yield Service(
+        "postfix",
+        "restart",
+        worker="postfix-worker",
+        validate=(check,),
+        ready=(25,),
+        copied=("/etc/hosts",),
+    )
 
 
 def probe(context: Context) -> Iterator[Probe]:
     """What Postfix says of itself, then what a stranger gets to hear."""
     yield from configuration(context)
+    for domain in context["domains"]:
+        yield probes.Advisory(probes.MailExchangers(domain, context.of("hostname")["fqdn"]))
+        yield probes.Advisory(probes.ZoneServers(domain))
+        yield probes.Advisory(probes.SignaturesHold(domain))
+        yield probes.Advisory(probes.KeysVouchedFor(domain))
+    yield probes.Advisory(probes.DomainsNotListed(tuple(context["domains"])))
     yield from conversation(context)
 
 
@@ -134,7 +146,7 @@ def conversation(context: Context) -> Iterator[Probe]:
     yield probes.NullSender(recipient)
     yield probes.TaggedRecipient(recipient)
     yield probes.MessageSize(context["message_size"], recipient)
-    yield probes.VrfySilent(login or "root")
+    yield probes.VrfySilent(login or "root", domain)
     yield probes.RefusesSmuggling(recipient, login)
     yield probes.EarlyTalker()
     yield probes.NoDangerousVerbs()

@@ -89,6 +89,10 @@ class Answers:
         given = self.values.get(step, {})
         return given.get(ENABLED, bool(given) or default) is True
 
+    def decided(self, step: str) -> bool:
+        """Whether somebody said that an optional step is wanted, or that it is not."""
+        return bool(self.values.get(step))
+
     def examine(
         self, steps: Sequence[Step], look: Look
     ) -> tuple[dict[str, dict[str, Any]], list[Complaint]]:
@@ -142,7 +146,8 @@ class Answers:
         if given is not None and not isinstance(given, bool):
             return [(key, f"{quoted(given)} is not right; true or false without quotes is")]
         asked = [question for question in step.questions if question.name == ENABLED]
-        on = self.enabled(step.id, default=bool(asked and asked[0].default(context)))
+        proposed = bool(asked[0].default(context)) if asked else step.proposed
+        on = self.enabled(step.id, default=proposed)
         resolved[step.id][ENABLED] = on
         missing = [need for need in step.needs if not resolved.get(need, {}).get(ENABLED, True)]
         return [(key, f"needs the step '{need}', which is left out") for need in missing if on]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from mailwizard.fields.compound import Listing, OneOrMore, Record, SecretField, Table
 from mailwizard.fields.mail import AliasName, AliasTarget, EmailAddress, LocalPart, Login
 from mailwizard.fields.names import Address, Domain, HostName, Network, in_unicode
-from mailwizard.fields.plain import Bool, Choice, Integer, Path, Size, Text
+from mailwizard.fields.plain import Bool, Choice, Integer, Path, Size, Text, Url
+from mailwizard.fields.ports import ClientNetwork, ServiceField
+from mailwizard.fields.relays import NextHop, RelayAccount, RelayUser, SenderPattern
 from mailwizard.fields.text import Field, nearest, quoted
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "AliasTarget",
     "Bool",
     "Choice",
+    "ClientNetwork",
     "Domain",
     "EmailAddress",
     "Field",
@@ -23,13 +26,19 @@ __all__ = [
     "LocalPart",
     "Login",
     "Network",
+    "NextHop",
     "OneOrMore",
     "Path",
     "Record",
+    "RelayAccount",
+    "RelayUser",
     "SecretField",
+    "SenderPattern",
+    "ServiceField",
     "Size",
     "Table",
     "Text",
+    "Url",
     "in_unicode",
     "nearest",
     "quoted",

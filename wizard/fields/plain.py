@@ -6,6 +6,7 @@ import posixpath
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from mailwizard.fields.text import Field, inert, kind_of, nearest, quoted, visible
 
@@ -119,13 +120,13 @@ class Size(Field):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Field):
-    """One of a few words."""
+    """One of a few words; one that is a number stands in the answer file as a number."""
 
     options: tuple[str, ...]
 
     @property
     def hint(self) -> str:
-        *others, last = (f'"{option}"' for option in self.options)
+        *others, last = (o if o.isdecimal() else f'"{o}"' for o in self.options)
         return f"{', '.join(others)} or {last}" if others else last
 
     @property
@@ -133,11 +134,15 @@ class Choice(Field):
         return self.options[0]
 
     def check(self, value: Any) -> str:
-        text = visible(value, 100)
+        number = isinstance(value, int) and not isinstance(value, bool)
+        text = str(value) if number else visible(value, 100)
         if text not in self.options:
             near = nearest(text, self.options)
             raise ValueError(f"{quoted(text)} is not known; {near or self.hint + ' is right'}")
         return text
+
+    def toml(self, value: Any) -> Any:
+        return int(value) if value.isdecimal() else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +184,26 @@ class Path(Field):
         if normal == "/":
             raise ValueError(f"'/' is the root folder; {self.hint} is needed")
         return normal
+
+
+@dataclass(frozen=True, slots=True)
+class Url(Field):
+    """An https address that a program is given to fetch."""
+
+    @property
+    def hint(self) -> str:
+        return "an address such as https://acme.example.org/directory"
+
+    @property
+    def example(self) -> str:
+        return "https://acme.example.org/directory"
+
+    def check(self, value: Any) -> str:
+        text = inert(value, 512)
+        parts = urlsplit(text)
+        if parts.scheme != "https":
+            raise ValueError(f"{quoted(text)} does not begin with https://; {self.hint} is needed")
+        host = parts.hostname or ""
+        if parts.username or "@" in parts.netloc or not re.fullmatch(r"[A-Za-z0-9.:-]+", host):
+            raise ValueError(f"{quoted(text)} names no server; {self.hint} is needed")
+        return text
