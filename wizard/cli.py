@@ -22,7 +22,7 @@ STATE = "/var/lib/mailwizard"
 USAGE_HINT = "`mailwizard --help` lists the commands."
 STOPPING = (signal.SIGTERM, signal.SIGHUP)
 REPEAT = 2.0
-COMMANDS = ("plan", "apply", "check", "status", "undo", "dns", "export", "answers")
+COMMANDS = ("plan", "apply", "check", "status", "undo", "dns", "dkim", "export", "answers")
 
 
 class Halted(KeyboardInterrupt):
@@ -88,12 +88,29 @@ def parser() -> argparse.ArgumentParser:
     undo = command("undo")
     undo.add_argument("steps", nargs="*", metavar="STEP")
     undo.add_argument("--all", action="store_true")
-    command("dns", json=True).add_argument("--zone", action="store_true")
+    _dns_options(command("dns", json=True))
+    dkim = command("dkim", json=True)
+    dkim.add_argument("what", nargs="?", choices=["status", "rotate"], default="status")
+    _publish_options(dkim)
     export = command("export")
     export.add_argument("--format", choices=["sh", "answers"], required=True)
     export.add_argument("-o", "--output", metavar="FILE")
     command("answers")
     return top
+
+
+def _dns_options(dns: argparse.ArgumentParser) -> None:
+    dns.add_argument("--zone", action="store_true")
+    dns.add_argument("--resolver", metavar="ADDRESS", action="append", default=[])
+    _publish_options(dns)
+
+
+def _publish_options(dns: argparse.ArgumentParser) -> None:
+    dns.add_argument("--wait", metavar="MINUTES", type=float, nargs="?", const=60.0, default=0.0)
+    dns.add_argument("--publish", action="store_true")
+    dns.add_argument("--key", metavar="FILE", default="")
+    dns.add_argument("--key-env", metavar="NAME", default="")
+    dns.add_argument("--server", metavar="ADDRESS", default="")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,9 +9,10 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from mailwizard import platform, show, trouble, unattended
+from mailwizard import planning, platform, show, trouble, unattended
 from mailwizard.answers import Answers, example
 from mailwizard.engine import Engine
 from mailwizard.errors import BadAnswer, BadUsage, HostRefused, WizardError
@@ -22,6 +23,10 @@ from mailwizard.lock import held
 from mailwizard.model import Outcome, Platform, worst
 from mailwizard.probing import ask_all
 from mailwizard.steps import STEPS
+from mailwizard.subjects import PUBLISHED
+
+ROTATION = "dkim"
+"""What `undo` calls a change of keys; no step has this name."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -75,7 +80,11 @@ def apply(options: argparse.Namespace) -> int:
     _known(options.steps)
     _need_somebody(options)
     # wrong answers are refused before there is so much as a state folder
-    answers.resolve(STEPS, _host_to_change(options))
+    host = _host_to_change(options)
+    found = answers.resolve(STEPS, host)
+    wanted = [s for s in STEPS if not s.optional or answers.enabled(s.id, default=s.proposed)]
+    named = [s for s in STEPS if s.id in options.steps]
+    planning.need_secrets(named or wanted, found, host)
     with _changing(options, answers) as engine:
         steps = _chosen(engine, options.steps)
         if not options.yes:
@@ -94,9 +103,7 @@ def check(options: argparse.Namespace) -> int:
     probes = [(step_id, probe) for step_id in steps for probe in engine.probes(step_id)]
     events = ask_all(engine.host, probes)
     done = [event for event in events if isinstance(event, ProbeDone)]
-    verdicts = [event.result.outcome for event in done]
-    # what does not apply to this host takes nothing away from a pass
-    outcome = worst(verdict for verdict in verdicts if verdict is not Outcome.SKIPPED)
+    outcome = worst(event.result.outcome for event in done)
     if options.json:
         print(json.dumps(show.checks_json(done, outcome), indent=1))
     else:
@@ -122,11 +129,19 @@ def undo(options: argparse.Namespace) -> int:
         raise BadUsage(
             "name the steps to undo, or --all", hint="For example: mailwizard undo aliases"
         )
-    _known(options.steps)
+    if options.steps == [ROTATION]:
+        return _undo_rotation(options)
+    steps = [name for name in options.steps if name != PUBLISHED]
+    _known(steps)
     _need_somebody(options)
     with _changing(options) as engine:
-        named = [step.id for step in STEPS] if options.all else _known(options.steps)
+        published = options.all or PUBLISHED in options.steps
+        named = [step.id for step in STEPS] if options.all else _known(steps) if steps else []
+        named += [PUBLISHED] if published and engine.journal.entries(PUBLISHED) else []
         steps = [*named, *engine.dependents(named)]
+        if not steps:
+            print("Nothing was published: there is nothing to take back.")
+            return 0
         if len(steps) > len(named):
             print(f"Built on these, and undone with them: {', '.join(steps[len(named) :])}")
         if not options.yes:
@@ -138,13 +153,45 @@ def undo(options: argparse.Namespace) -> int:
         return code
 
 
+def _undo_rotation(options: argparse.Namespace) -> int:
+    """A key that does not sign yet, as if it had never been."""
+    _need_somebody(options)
+    with _changing(options) as engine:
+        _need_answers(engine)
+        if not options.yes:
+            _confirm("Take away the key that does not sign yet?")
+        return _say(engine.abandon_key(), as_json=False)
+
+
 def dns(options: argparse.Namespace) -> int:
     """Each record the domain needs beside what the resolvers answer."""
-    from mailwizard import dnsdesk
+    from mailwizard.dnsdesk import command
 
-    engine = _looking(options)
-    _need_answers(engine)
-    return dnsdesk.run(engine, zone=options.zone, as_json=options.json)
+    command.check(options)
+    if not options.publish:
+        engine = _looking(options)
+        _need_answers(engine)
+        return command.run(engine, options)
+    _need_somebody(options)
+    with _changing(options) as engine:
+        _need_answers(engine)
+        return command.publish(engine, options, _yes)
+
+
+def dkim(options: argparse.Namespace) -> int:
+    """Where the signing keys stand, or the change of them."""
+    from mailwizard.dkim import command, standing
+
+    command.check(options)
+    if options.what == "status":
+        _need_root("dkim")
+        engine = _looking(options)
+        _need_answers(engine)
+        return command.say(standing(engine), as_json=options.json)
+    _need_somebody(options)
+    with _changing(options) as engine:
+        _need_answers(engine)
+        return command.rotate(engine, options, partial(_say, as_json=options.json), _yes)
 
 
 def export(options: argparse.Namespace) -> int:
@@ -159,6 +206,10 @@ def export(options: argparse.Namespace) -> int:
         engine.host.write(str(Path(options.output).absolute()), text.encode(), mode=0o600)
     else:
         print(text, end="")
+    if options.format == "sh":
+        for status in script.left_out(engine):
+            why = show.STATE_WORDS[status.state]
+            print(f"mailwizard: {status.id} is left out of the script: {why}", file=sys.stderr)
     return 0
 
 
@@ -176,6 +227,7 @@ COMMANDS = {
     "status": status,
     "undo": undo,
     "dns": dns,
+    "dkim": dkim,
     "export": export,
     "answers": answers,
 }
@@ -305,8 +357,12 @@ def _need_somebody(options: argparse.Namespace) -> None:
         raise BadUsage("nobody is there to confirm this", hint="Add --yes to go on without asking.")
 
 
+def _yes(question: str) -> bool:
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
 def _confirm(question: str) -> None:
-    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+    if not _yes(question):
         raise BadUsage("not confirmed; nothing was changed")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailwizard import planning, transaction
 from mailwizard.answers import Answers, Complaint, refuse
@@ -19,17 +19,22 @@ from mailwizard.events import (
     Failed,
     Gate,
     ProbeDone,
+    Proposed,
     StepStarted,
 )
 from mailwizard.host import LocalHost
 from mailwizard.journal import Entry, Journal
-from mailwizard.model import Change, Context, Outcome, Probe, SecretRef, Step, worst
+from mailwizard.model import Change, Context, Outcome, Probe, Record, SecretRef, Step, worst
 from mailwizard.planning import Pending
 from mailwizard.probing import ask_all
 from mailwizard.runlog import logged
 from mailwizard.stages import State, StepPlan, StepStatus
-from mailwizard.subjects import path_of
+from mailwizard.subjects import SecretFile, path_of
 from mailwizard.undoing import undo
+
+if TYPE_CHECKING:
+    from mailwizard.dkim import Standing
+    from mailwizard.dnsdesk.finding import Finding
 
 
 class Engine:
@@ -49,7 +54,7 @@ class Engine:
 
     def enabled(self, step_id: str) -> bool:
         step = self.step(step_id)
-        return not step.optional or self.answers.enabled(step_id, default=False)
+        return not step.optional or self.answers.enabled(step_id, default=step.proposed)
 
     def wanted(self) -> list[Step]:
         """The steps that are switched on, in order."""
@@ -99,6 +104,11 @@ class Engine:
             for question in self.step(step_id).questions
         }
 
+    def reasons(self, step_id: str) -> dict[str, str]:
+        """Question -> why its default is what it is on this host; of most there is none."""
+        found, _ = self._examined()
+        return planning.reasons(Context(step_id, found, self.host), self.step(step_id))
+
     def complaints(self, step_id: str) -> list[tuple[str, str]]:
         """(question, what is wrong) for one step's answers as they stand."""
         _, complaints = self._examined()
@@ -118,6 +128,10 @@ class Engine:
     def plan(self, step_id: str) -> StepPlan:
         """Every change of the step as it stands now; touches nothing."""
         return planning.plan(self.journal, self.context(step_id), self.step(step_id))
+
+    def due(self, step_id: str) -> bool:
+        """Whether anything would be installed or changed for the step as things stand."""
+        return bool(self.missing_packages([step_id]) or self.plan(step_id).pending)
 
     def states(self) -> list[StepStatus]:
         return [
@@ -142,11 +156,40 @@ class Engine:
         """Everything that was done and heard in this step, all runs of it."""
         return f"{self.host.state_dir}/log/{step_id}.log"
 
-    def _logged(self, step_id: str, events: Iterator[Event]) -> Iterator[Event]:
+    def _logged(self, events: Iterator[Event]) -> Iterator[Event]:
         self.host.make_dir(f"{self.host.state_dir}/log", 0o700)
-        return logged(events, self.log_path(step_id))
+        return logged(events, self.log_path)
+
+    def records(self) -> list[Record]:
+        """What the steps that are switched on need in the DNS; raises BadAnswer."""
+        needed = (one for step in self.wanted() for one in step.records(self.context(step.id)))
+        return list({(one.owner, one.type, one.value): one for one in needed}.values())
+
+    def look_up(self, records: Sequence[Record], *, patient: bool = False) -> list[Finding]:
+        """Each record beside what the DNS answers; takes seconds, and any thread may call it."""
+        from mailwizard.dnsdesk import look
+
+        return look(self.host, records, patient=patient)
+
+    def signing_keys(self) -> Standing:
+        """Where each signing key stands; takes seconds while a record is waited for."""
+        from mailwizard.dkim import standing
+
+        return standing(self)
 
     # changing ------------------------------------------------------------------------------
+
+    def rotate_key(self) -> Iterator[Event]:
+        """Change the signing keys, as far as it goes now; ends with Finished."""
+        from mailwizard.dkim import rotate
+
+        return rotate(self)
+
+    def abandon_key(self) -> Iterator[Event]:
+        """Take away the keys that do not sign yet; ends with Finished."""
+        from mailwizard.dkim import abandon
+
+        return abandon(self)
 
     def missing_packages(self, step_ids: Iterable[str]) -> tuple[str, ...]:
         """What the steps need and is not installed, as far as their answers tell it."""
@@ -164,11 +207,11 @@ class Engine:
     def prepare(self, step_ids: Iterable[str]) -> Iterator[Event]:
         """One package transaction for all these steps; nothing is started by it."""
         events = transaction.install(self.host, self.journal, self._roles(step_ids))
-        yield from self._logged(transaction.STEP, events)
+        yield from self._logged(events)
 
     def apply(self, step_id: str, *, overwrite: frozenset[str] = frozenset()) -> Iterator[Event]:
         """Make the step's due changes; ends with Failed when one of them did not come to be."""
-        yield from self._logged(step_id, self._apply(step_id, overwrite))
+        yield from self._logged(self._apply(step_id, overwrite))
 
     def _apply(self, step_id: str, overwrite: frozenset[str]) -> Iterator[Event]:
         yield StepStarted(step_id, self.step(step_id).title)
@@ -200,31 +243,46 @@ class Engine:
                 entry = self.journal.intend(step_id, item.change.title, subjects, images, "")
                 self.journal.done(entry, images, "kept")
 
-    def probe(self, step_id: str) -> Iterator[Event]:
-        """Ask the step's probes, and the critical ones of the steps before; ends with Gate."""
-        yield from self._logged(step_id, self._probe(step_id))
+    def probe(self, *step_ids: str) -> Iterator[Event]:
+        """Ask these steps' probes all at once, and the critical ones before; a Gate for each."""
+        yield from self._logged(self._probe(step_ids))
 
-    def _probe(self, step_id: str) -> Iterator[Event]:
+    def _probe(self, step_ids: Sequence[str]) -> Iterator[Event]:
         begun = time.monotonic()
-        outcomes: dict[str, Outcome] = {}
-        probes = self.probes(step_id, with_critical=True)
-        critical = {probe.id for probe in probes if probe.critical}
-        for event in ask_all(self.host, [(step_id, probe) for probe in probes]):
+        outcomes: dict[str, dict[str, Outcome]] = {step_id: {} for step_id in step_ids}
+        probes = [(step_ids[0], p) for p in self.probes(step_ids[0], with_critical=True)]
+        probes += [(step_id, p) for step_id in step_ids[1:] for p in self.probes(step_id)]
+        critical = {probe.id for _, probe in probes if probe.critical}
+        for event in ask_all(self.host, probes):
             if isinstance(event, ProbeDone):
-                outcomes[event.id] = event.result.outcome
-            yield event
-        verdict = worst(outcomes.values())
-        gate_open = verdict is not Outcome.FAIL
-        if any(outcomes.get(name) is Outcome.FAIL for name in critical):
-            yield from self._restore(step_id)
-        changes = len(self._since_gate(step_id))
-        self.journal.gate(step_id, gate_open, verdict)
-        yield Gate(step_id, gate_open, verdict, changes, time.monotonic() - begun)
+                outcomes[event.step][event.id] = event.result.outcome
+                yield event
+                yield from self._proposed(event)
+            else:
+                yield event
+        for step_id, heard in outcomes.items():
+            verdict = worst(heard.values())
+            gate_open = verdict is not Outcome.FAIL
+            if any(heard.get(name) is Outcome.FAIL for name in critical):
+                yield from self._restore(step_id)
+            changes = len(self._since_gate(step_id))
+            self.journal.gate(step_id, gate_open, verdict)
+            yield Gate(step_id, gate_open, verdict, changes, time.monotonic() - begun)
+
+    def _proposed(self, heard: ProbeDone) -> Iterator[Event]:
+        for step in self.steps:
+            decided = self.answers.decided(step.id) or self.enabled(step.id)
+            if step.id == heard.result.suggests and step.optional and not decided:
+                yield Proposed(heard.step, step.id, step.title, heard.result.said)
 
     def probes(self, step_id: str, *, with_critical: bool = False) -> list[Probe]:
         """The step's probes; with_critical adds those that hold at every gate (R28)."""
-        step = self.step(step_id)
-        found = list(step.probes(self.context(step_id)))
+        step, context = self.step(step_id), self.context(step_id)
+        found = list(step.probes(context))
+        if records := tuple(step.records(context)):
+            from mailwizard.dnsdesk.probe import RecordsPublished
+
+            found.append(RecordsPublished(step_id, records))
         if with_critical:
             known = {probe.id for probe in found}
             for other in self.wanted():
@@ -237,7 +295,8 @@ class Engine:
     def undo(self, step_ids: Iterable[str], *, packages: bool = False) -> Iterator[Event]:
         """Everything these steps changed is as it was before."""
         ids = list(step_ids)
-        entries = [e for e in self.journal.entries() if e.step in ids]
+        # "step.part" is what was done beside a step, and goes back with it
+        entries = [e for e in self.journal.entries() if e.step.partition(".")[0] in ids]
         if packages:
             entries += self.journal.entries("packages")
         # first: a step that is half undone has no verdict
@@ -301,6 +360,9 @@ class Engine:
 def make(host: LocalHost, journal: Journal, step_id: str, change: Change) -> None:
     """One change: written down, made, read back, written down (R1); raises ReadBackFailed."""
     subjects = tuple(change.subjects(host))
+    for subject in subjects:
+        if isinstance(subject, SecretFile):
+            subject.preserve(host)
     before = [subject.capture(host) for subject in subjects]
     entry = journal.intend(step_id, change.title, subjects, before, change.shell(host))
     change.apply(host)

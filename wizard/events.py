@@ -48,6 +48,10 @@ class ChangeDone(Event):
     title: str
     seconds: float
 
+    @property
+    def sentence(self) -> str:
+        return f"{self.title} ({self.seconds:.1f} s)"
+
 
 @dataclass(frozen=True, slots=True)
 class AlreadySo(Event):
@@ -106,6 +110,16 @@ class ProbeDone(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed(Event):
+    """A check names an optional step as a way on, and nobody has decided on that step."""
+
+    name: ClassVar[str] = "proposed"
+    proposal: str
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gate(Event):
     """The step's verdict: open when no probe failed."""
 
@@ -133,6 +147,20 @@ class Undone(Event):
     name: ClassVar[str] = "undone"
     title: str
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStage(Event):
+    """A change of signing keys has come this far."""
+
+    name: ClassVar[str] = "key-stage"
+    selector: str
+    stage: str
+    said: str
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.selector} {self.said}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,10 @@ class Journal:
             "UPDATE entries SET state=?, after=? WHERE id=?", state, json.dumps(list(after)), entry
         )
 
+    def rebased(self, entry: int, before: Sequence[Image]) -> None:
+        """What was there before: what this was built on is gone."""
+        self._write("UPDATE entries SET before=? WHERE id=?", json.dumps(list(before)), entry)
+
     def undone(self, entries: Sequence[int]) -> None:
         marks = ", ".join("?" * len(entries))
         self._write(f"UPDATE entries SET state='undone' WHERE id IN ({marks})", *entries)

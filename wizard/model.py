@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class Outcome(StrEnum):
@@ -34,13 +34,17 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a probe heard, and for anything but a pass what should be and who can change it."""
+    """What a probe heard, and for anything but a pass what should be and who can change it.
+
+    suggests: the optional step that would be a way on.
+    """
 
     outcome: Outcome
     said: str
     expected: str = ""
     fix: str = ""
     transcript: tuple[str, ...] = ()
+    suggests: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class Platform(Protocol):
     def version(self) -> str: ...
     @property
     def proven(self) -> bool: ...
+    @property
+    def dovecot(self) -> str: ...
     @property
     def map_type(self) -> str: ...
     def packages(self, role: str) -> tuple[str, ...]: ...
@@ -203,8 +209,15 @@ class Host(Look, Protocol):
         ...
 
     def remove(self, path: str) -> None: ...
+    def keep(self, name: str, data: bytes) -> None:
+        """Put a private copy aside, out of the journal."""
+        ...
+
+    def kept(self, name: str) -> bytes: ...
     def make_dir(self, path: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> None: ...
-    def secret(self, ref: SecretRef) -> str: ...
+    def secret(self, ref: SecretRef, *, lines: bool = False) -> str:
+        """A secret from its place; one line, unless `lines` allows more (a key file)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +272,8 @@ class Question:
     help: str = ""
     optional: bool = False
     secret: bool = False
+    reason: Callable[[Context], str] = lambda _context: ""
+    """Why the default is what it is on this host, a sentence; mostly there is nothing to say."""
 
 
 Image = dict[str, Any]
@@ -297,7 +312,10 @@ class Change(Protocol):
     def title(self) -> str: ...
     @property
     def follows(self) -> str:
-        """The file whose change makes this due too; "*" for any change of its step; else empty."""
+        """The file whose change makes this due too; "*": any change of its step; else empty.
+
+        "<": any change of its step that stands before it.
+        """
         ...
 
     def needed(self, look: Look) -> bool: ...
@@ -307,6 +325,14 @@ class Change(Protocol):
     def shell(self, look: Look) -> str:
         """The same edit as idempotent POSIX sh, everything quoted."""
         ...
+
+
+@runtime_checkable
+class TakesSecrets(Protocol):
+    """A change that reads secrets while it is made."""
+
+    @property
+    def secrets(self) -> Sequence[SecretRef]: ...
 
 
 class Probe(Protocol):
@@ -369,3 +395,5 @@ class Step:
     """What the DNS must hold; somebody else's hands publish it, `mailwizard dns` compares."""
     needs: tuple[str, ...] = ()
     optional: bool = False
+    proposed: bool = False
+    """An optional step that is done unless somebody says otherwise."""

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from mailwizard.errors import BadAnswer, BadUsage
 from mailwizard.journal import Entry, GateRecord, Journal
-from mailwizard.model import Change, Context, Look, Preview, Step
+from mailwizard.model import (
+    Change,
+    Context,
+    Host,
+    Look,
+    Preview,
+    SecretRef,
+    Step,
+    TakesSecrets,
+)
 from mailwizard.stages import Drift, PlanItem, State, StepPlan, StepStatus
 from mailwizard.subjects import path_of
+
+# what is due after other changes of its step: after any, or after those that stand before it
+_FOLLOWING = ("*", "<")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +39,12 @@ def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
     found: list[Pending] = []
     touched: set[str] = set()
     changes = list(step.plan(context))
-    # what follows everything does not make the others like it due
-    followers = {change.title for change in changes if change.follows == "*"}
     for change in changes:
         due = change.needed(context.look) or _cut_short(journal, step.id, change.title)
         due = due or change.follows in touched
-        if change.follows == "*":
-            due = due or any(i.due and i.change.follows != "*" for i in found)
-            due = due or _behind(journal, step.id, change.title, followers)
+        if change.follows in _FOLLOWING:
+            due = due or any(i.due and i.change.follows not in _FOLLOWING for i in found)
+        due = due or _behind(journal, step.id, change, changes)
         item = Pending(change, due, drift_of(journal, context.look, change) if due else None)
         # what is kept as somebody edited it is not made, and nothing follows it
         if _kept(journal, context.look, item):
@@ -54,7 +66,44 @@ def plan(journal: Journal, context: Context, step: Step) -> StepPlan:
         )
         for item in pending(journal, context, step)
     )
-    return StepPlan(step, tuple(items))
+    labels = {question.name: question.label for question in step.questions}
+    found = reasons(context, step)
+    return StepPlan(step, tuple(items), tuple(f"{labels[n]}: {why}" for n, why in found.items()))
+
+
+def reasons(context: Context, step: Step) -> dict[str, str]:
+    """Question -> why its default is what it is on this host."""
+    found = ((question.name, question.reason(context)) for question in step.questions)
+    return {name: why for name, why in found if why}
+
+
+def need_secrets(
+    steps: Iterable[Step], answers: Mapping[str, Mapping[str, Any]], host: Host
+) -> None:
+    """What these steps are about to read as secrets can be read; raises BadAnswer."""
+    for step in steps:
+        places = {name: list(_places(value)) for name, value in answers[step.id].items()}
+        if not any(places.values()):
+            continue
+        for change in step.plan(Context(step.id, answers, host)):
+            if not isinstance(change, TakesSecrets) or not change.needed(host):
+                continue
+            for ref in change.secrets:
+                try:
+                    host.secret(ref)
+                except BadUsage as wrong:
+                    name = next(name for name, refs in places.items() if ref in refs)
+                    key = f"{step.id}.{name}"
+                    raise BadAnswer(key, wrong.message, hint=wrong.hint) from None
+
+
+def _places(value: Any) -> Iterator[SecretRef]:
+    """The secrets that an answer points to, wherever in it."""
+    if isinstance(value, SecretRef):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _places(part)
 
 
 def drift_of(journal: Journal, look: Look, change: Change) -> Drift | None:
@@ -82,12 +131,20 @@ def _cut_short(journal: Journal, step: str, title: str) -> bool:
     return bool(tries) and tries[-1].state == "intent"
 
 
-def _behind(journal: Journal, step: str, title: str, followers: Collection[str]) -> bool:
-    """True when another change of the step was made after the last one of this title."""
-    entries = journal.entries(step)
-    served = max((e.id for e in entries if e.title == title and e.state == "done"), default=0)
-    others = [e for e in entries if e.title not in followers and e.state != "kept"]
-    return any(e.id > served for e in others)
+def _behind(journal: Journal, step: str, change: Change, plan: Sequence[Change]) -> bool:
+    """True when what it follows was changed after the last time that it was made."""
+    entries = [entry for entry in journal.entries(step) if entry.state != "kept"]
+    served = max(
+        (e.id for e in entries if e.title == change.title and e.state == "done"), default=0
+    )
+    if change.follows in _FOLLOWING:
+        # what follows others does not make its like due
+        led = {each.title for each in plan if each.follows in _FOLLOWING}
+        later = plan[plan.index(change) :] if change.follows == "<" else ()
+        led |= {each.title for each in later}
+        return any(e.id > served for e in entries if e.title not in led)
+    paths = ((e.id, set(map(path_of, e.subjects))) for e in entries)
+    return any(number > served for number, names in paths if change.follows in names - {""})
 
 
 def _kept(journal: Journal, look: Look, item: Pending) -> bool:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import IO
 
 from mailwizard import show
 from mailwizard.events import Event, ProbeDone
 from mailwizard.journal import now
 
 
-def logged(events: Iterator[Event], path: str) -> Iterator[Event]:
-    """The events, each written to the log (0600) before it is handed on."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(handle, "a", encoding="utf-8") as log:
+def logged(events: Iterator[Event], path: Callable[[str], str]) -> Iterator[Event]:
+    """The events, each written to its step's log (0600) before it is handed on."""
+    logs: dict[str, IO[str]] = {}
+    with contextlib.ExitStack() as opened:
         for event in events:
+            if event.step not in logs:
+                handle = os.open(path(event.step), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                logs[event.step] = opened.enter_context(os.fdopen(handle, "a", encoding="utf-8"))
             lines = show.event_line(event, width=None, previews=True)
             if isinstance(event, ProbeDone):
                 lines += [f"      {line}" for line in event.result.transcript]
-            log.writelines(f"{now()} {line}\n" for line in lines)
-            log.flush()
+            logs[event.step].writelines(f"{now()} {line}\n" for line in lines)
+            logs[event.step].flush()
             yield event

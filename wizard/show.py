@@ -148,6 +148,8 @@ def plan_lines(plan: StepPlan, *, colour: bool = False, width: int | None = WIDT
     if not needed:
         head = f"{plan.step.id}: nothing to change, all {total} are already so."
     lines = fold(head, width)
+    for why in plan.reasons:
+        lines += fold(why, width, "      ")
     for number, item in enumerate(plan.items, 1):
         lines += _item_lines(number, item, colour, width)
     return lines
@@ -243,7 +245,11 @@ def plan_json(plans: Iterable[StepPlan], missing: Sequence[str]) -> dict[str, An
     return {
         "packages": list(missing),
         "steps": [
-            {"id": plan.step.id, "changes": [_item_json(item) for item in plan.items]}
+            {
+                "id": plan.step.id,
+                "reasons": list(plan.reasons),
+                "changes": [_item_json(item) for item in plan.items],
+            }
             for plan in plans
         ],
     }
@@ -311,14 +317,16 @@ def _short(event: events.Event) -> tuple[str, str]:
     match event:
         case events.StepStarted():
             return "", f"{event.step}: {event.title}"
-        case events.ChangeDone():
-            return "done", f"{event.title} ({event.seconds:.1f} s)"
+        case events.ChangeDone() | events.KeyStage():
+            return "done", event.sentence
         case events.AlreadySo():
             return "same", event.title
         case events.Output():
             return "|", event.line
         case events.Waiting():
             return "wait", event.reason
+        case events.Proposed():
+            return "next", f"{event.title} is proposed: {event.reason}"
         case events.Undone(problem=""):
             return "done", f"{event.title}: put back"
         case events.Undone():

@@ -42,10 +42,11 @@ class PlanItem:
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """All changes of one step, in order."""
+    """All changes of one step, in order, and what about this host decided over its answers."""
 
     step: Step
     items: tuple[PlanItem, ...]
+    reasons: tuple[str, ...] = ()
 
     @property
     def pending(self) -> tuple[PlanItem, ...]:

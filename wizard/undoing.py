@@ -1,4 +1,4 @@
-"""Undo: before-images put back newest first, then the units brought in line with them."""
+"""Undo: before-images put back newest first, then the units brought in line, accounts last."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from mailwizard.errors import WizardError
 from mailwizard.events import Event, Undone
 from mailwizard.journal import Entry, Journal
 from mailwizard.model import Host, Image, Subject
-from mailwizard.subjects import InstalledPackages, Unit
+from mailwizard.subjects import Account, InstalledPackages, Unit, WaitingMail
 from mailwizard.trouble import sentence
+
+# Their oldest image counts: how they were before we came. A daemon may run as somebody whose
+# account is ours (userdel(8), exit value 8): it is stopped, or started anew, before the account is
+# removed. Mail that waits is sent on its way again by a Postfix that knows the old way.
+LAST = (Unit, WaitingMail, Account)
 
 
 def undo(
@@ -19,32 +24,50 @@ def undo(
 
     A subject edited by hand since is left alone and named as a problem; its entry stays. Each
     entry is struck out as soon as it is put back: a second undo must not take the older image of
-    the same file for an edit by hand. Those of units wait until their unit is as it was.
+    the same file for an edit by hand. Those of units and accounts wait until these are as before.
     """
     waiting: list[int] = []
-    units: dict[str, tuple[Entry, Subject, Image]] = {}
+    last: dict[tuple[str, str], tuple[Entry, Subject, Image]] = {}
     for entry in sorted(entries, key=lambda entry: entry.id, reverse=True):
-        problem = _put_back(host, entry, packages, units)
+        problem = _put_back(host, entry, packages, last)
         yield Undone(entry.step, entry.title, problem)
-        if any(isinstance(subject, Unit) for subject in entry.subjects):
+        if any(isinstance(subject, LAST) for subject in entry.subjects):
             waiting += [] if problem else [entry.id]
         elif not problem:
             journal.undone([entry.id])
-    for entry, unit, before in units.values():
+    for entry, subject, before in sorted(last.values(), key=lambda found: _place(found[1])):
+        if isinstance(subject, Unit):
+            _rebase(journal, entries, entry, subject, before)
         try:
-            unit.restore(host, before, None)
+            subject.restore(host, before, None)
         except WizardError as failed:
             waiting = [number for number in waiting if number != entry.id]
-            yield Undone(entry.step, f"{unit.name} as it was", failed.message)
+            yield Undone(entry.step, f"{subject.name} as it was", failed.message)
     if waiting:
         journal.undone(waiting)
+
+
+def _rebase(
+    journal: Journal, undone: Sequence[Entry], entry: Entry, subject: Subject, before: Image
+) -> None:
+    """Steps that stand found a unit as we had left it: what they put back is what was before us."""
+    gone = {each.id for each in undone}
+    for other in journal.entries():
+        if other.id > entry.id and other.id not in gone and subject in other.subjects:
+            pairs = zip(other.subjects, other.before, strict=True)
+            images = [before if each == subject else image for each, image in pairs]
+            journal.rebased(other.id, images)
+
+
+def _place(subject: Subject) -> int:
+    return next(n for n, kind in enumerate(LAST) if isinstance(subject, kind))
 
 
 def _put_back(
     host: Host,
     entry: Entry,
     packages: bool,
-    units: dict[str, tuple[Entry, Subject, Image]],
+    last: dict[tuple[str, str], tuple[Entry, Subject, Image]],
 ) -> str:
     """Restore one entry; returns the problem, empty when there was none."""
     if entry.state == "kept":
@@ -54,9 +77,8 @@ def _put_back(
     for subject, before, left in reversed(
         list(zip(entry.subjects, entry.before, after, strict=True))
     ):
-        if isinstance(subject, Unit):
-            # the oldest image counts: how the unit was before we came
-            units[subject.name] = (entry, subject, before)
+        if isinstance(subject, LAST):
+            last[subject.kind, subject.name] = (entry, subject, before)
         elif packages or not isinstance(subject, InstalledPackages):
             try:
                 subject.restore(host, before, left)

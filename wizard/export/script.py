@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mailwizard import __version__
+from mailwizard.changes import SecretTable, UserAccount
 from mailwizard.engine import Engine
 from mailwizard.errors import BadUsage
 from mailwizard.export.proofs import proofs
 from mailwizard.journal import now
-from mailwizard.model import Step
+from mailwizard.model import Change, Step
 from mailwizard.platform import managers
 from mailwizard.render import render
-from mailwizard.stages import State
+from mailwizard.stages import State, StepStatus
 from mailwizard.transaction import wanted
+
+STANDING = (State.VERIFIED, State.APPLIED)
+
+
+def left_out(engine: Engine) -> list[StepStatus]:
+    """The steps that were begun here and do not stand: the script does without them."""
+    elsewhere = (*STANDING, State.PENDING, State.SKIPPED)
+    return [status for status in engine.states() if status.state not in elsewhere]
 
 
 def text(engine: Engine) -> str:
     """The script for the steps that stand; raises BadUsage when there are none."""
-    standing = {s.id for s in engine.states() if s.state in (State.VERIFIED, State.APPLIED)}
+    standing = {s.id for s in engine.states() if s.state in STANDING}
     steps = [step for step in engine.steps if step.id in standing]
     if not steps:
         raise BadUsage("no step stands yet: there is nothing to replay")
@@ -32,14 +41,27 @@ def text(engine: Engine) -> str:
         system_version=platform.version,
         map_suffix={"hash": "db", "lmdb": "lmdb"}[platform.map_type],
     )
-    body = [head, *_packages(engine, steps), *(_step(engine, step) for step in steps)]
+    plans = [(step, tuple(step.plan(engine.context(step.id)))) for step in steps]
+    asked = (line for _, plan in plans for change in plan for line in passwords(change))
+    made = [_step(engine, step, plan) for step, plan in plans]
+    body = [head, *asked, *_packages(engine, steps), *made]
     proof = ["headline 'Proof'", *proofs(engine, steps), "headline 'All of it holds.'"]
     return "\n".join([*body, *proof]) + "\n"
 
 
-def _step(engine: Engine, step: Step) -> str:
-    context = engine.context(step.id)
-    lines = [change.shell(engine.host) for change in step.plan(context)]
+def passwords(change: Change) -> Iterator[str]:
+    """What is asked for before anything is done: the rest needs nobody."""
+    match change:
+        case UserAccount(login=login, variable=name):
+            yield shlex.join(["account_password", login, name])
+        case SecretTable(path=path, entries=entries):
+            for one in entries:
+                words = ["table_password", path, one.key, one.username, one.variable]
+                yield shlex.join(words)
+
+
+def _step(engine: Engine, step: Step, plan: Sequence[Change]) -> str:
+    lines = [change.shell(engine.host) for change in plan]
     return "\n".join([f"headline {shlex.quote(step.title)}", "changed=0", *lines, ""])
 
 

@@ -57,6 +57,8 @@ class Form:
         """Ask until the answer is right; False to go back."""
         current = self._engine.defaults(self._step.id).get(question.name)
         self._terminal.say(f"\n{question.label}")
+        if why := self._engine.reasons(self._step.id).get(question.name):
+            self._terminal.lines(show.paragraphs(why, self._terminal.width))
         while True:
             typed = self._terminal.ask(f"{_bracketed(question, current)}:", secret=question.secret)
             if typed == BACK:

@@ -7,11 +7,12 @@ from enum import Enum, auto
 
 from mailwizard import show
 from mailwizard.errors import WizardError
-from mailwizard.events import Event, Failed, Gate, ProbeDone
+from mailwizard.events import Event, Failed, Gate, ProbeDone, Proposed
 from mailwizard.model import Step
 from mailwizard.plain.contract import Engine
 from mailwizard.plain.form import Form
 from mailwizard.plain.packages import Packages
+from mailwizard.plain.records import LABEL, show_records
 from mailwizard.plain.terminal import Leave, Terminal
 from mailwizard.show import VERDICT_WORDS
 from mailwizard.stages import StepPlan
@@ -96,6 +97,7 @@ class Page:
                 ("Try again: apply what is missing, then check", self._apply),
                 ("Change the answers", lambda: Move.AGAIN),
                 ("Show the dialogue of a check", self.dialogue),
+                (LABEL, self._records),
                 ("Undo this step", lambda: Move.AGAIN if self.undo() else None),
                 ("A shell on this host; `exit` comes back here", self._engine.shell),
                 ("Back to the previous step", lambda: Move.BACK),
@@ -115,6 +117,9 @@ class Page:
             self._terminal.say()
             self._terminal.lines(show.dialogue_lines(checks[picked], width=self._terminal.width))
 
+    def _records(self) -> None:
+        show_records(self._engine, self._terminal)
+
     def _propose(self) -> Move:
         """Show what would change and let the person decide."""
         if not self._packages_in_place():
@@ -133,6 +138,7 @@ class Page:
         choices: list[Choice] = [
             (do, lambda: self._apply() or self.repair()),
             ("Show the changes again", lambda: self._show(plan)),
+            (LABEL, self._records),
             ("Change the answers", lambda: Move.AGAIN),
             ("Back to the previous step", lambda: Move.BACK),
         ]
@@ -186,6 +192,9 @@ class Page:
         well = True
         for event in stream:
             self._terminal.event(event)
+            if isinstance(event, Proposed):
+                self._engine.set_enabled(event.proposal, True)
+                self._terminal.say("It is switched on; at its turn it can be left out again.")
             if isinstance(event, ProbeDone):
                 self._checks.append(event)
             if isinstance(event, Failed) or (isinstance(event, Gate) and not event.open):

@@ -10,8 +10,10 @@ from mailwizard import show
 from mailwizard.errors import BadAnswer, WizardError
 from mailwizard.model import Step
 from mailwizard.plain.contract import Engine
+from mailwizard.plain.keys import signing_keys
 from mailwizard.plain.packages import Packages
 from mailwizard.plain.page import Move, Page
+from mailwizard.plain.records import LABEL, show_records
 from mailwizard.plain.terminal import Leave, Terminal
 from mailwizard.stages import State
 
@@ -29,6 +31,8 @@ is saved, and the next start goes on from there.
 _LATER = """
 Check everything at any time:
   sudo mailwizard check
+What belongs into the DNS, and what is there:
+  sudo mailwizard dns
 How far each step is:
   sudo mailwizard status
 Take back a step:
@@ -80,10 +84,18 @@ class Walk:
             ("Choose the steps anew, then go through all of them", self._anew),
             ("Go to one step", self._go_to),
             ("Undo a step", self._undo),
+            (LABEL, self._records),
+            ("The signing keys: see them, change them", self._keys),
             ("Stop here", self._stop),
         )
-        _, act = choices[self._terminal.choose("What next?", [text for text, _ in choices])]
-        act()
+        while True:
+            _, act = choices[self._terminal.choose("What next?", [text for text, _ in choices])]
+            act()
+            if act != self._records:
+                return
+
+    def _records(self) -> None:
+        show_records(self._engine, self._terminal)
 
     def _holds(self, step: Step) -> bool:
         try:
@@ -106,6 +118,9 @@ class Walk:
     def _undo(self) -> None:
         if (step := self._pick("Take back which step?")) is not None:
             self._page(step).undo()
+
+    def _keys(self) -> None:
+        signing_keys(self._engine, self._terminal)
 
     def _pick(self, question: str) -> Step | None:
         steps = self._wanted()

@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList
 
 from mailwizard.errors import BadUsage, WizardError
+from mailwizard.events import Proposed
 from mailwizard.stages import State
 from mailwizard.terminal import SMALLEST
 from mailwizard.tui import words
@@ -131,6 +132,13 @@ class WizardApp(App[None]):
         states = await self.desk.ask(self.engine.states)
         self.states = {status.id: status.state for status in states}
 
+    @work(group="proposed")
+    async def switch_on(self, proposed: Proposed) -> None:
+        """Let a step that a check proposes take its turn; it can be skipped there."""
+        await self.desk.tell(partial(self.engine.set_enabled, proposed.proposal, True))
+        await self.reload_states()
+        self.say(f"{proposed.title} is switched on: {proposed.reason}")
+
     def _beat(self) -> None:
         for stream in (self.stream, self.packages.stream):
             if stream is not None:
@@ -205,8 +213,8 @@ class WizardApp(App[None]):
     @work(exclusive=True, group="go")
     async def go_beside(self, step_id: str, by: int) -> None:
         """Show the next or the previous step that was not skipped."""
-        chosen = [s.id for s in self.engine.steps if self.states[s.id] is not State.SKIPPED]
-        chosen = chosen if step_id in chosen else self._with(step_id, chosen)
+        skipped = {name for name, state in self.states.items() if state is State.SKIPPED}
+        chosen = [s.id for s in self.engine.steps if s.id == step_id or s.id not in skipped]
         index = chosen.index(step_id) + by
         if index < 0:
             from mailwizard.tui.welcome import WelcomeScreen
@@ -220,9 +228,6 @@ class WizardApp(App[None]):
         """Show the first step that is not verified, or the end; packages come meanwhile."""
         await self.bring_packages()
         await self._show(await self.desk.ask(self.engine.next_step))
-
-    def _with(self, step_id: str, chosen: list[str]) -> list[str]:
-        return [s.id for s in self.engine.steps if s.id in chosen or s.id == step_id]
 
     def reachable(self) -> list[str]:
         """The steps one may go to: every one up to the first that is not verified."""
@@ -243,6 +248,9 @@ class WizardApp(App[None]):
         if isinstance(screen, Frame) and (step := getattr(screen, "step", None)) and not self.busy:
             undo = partial(self.action_undo_step, step.id)
             yield SystemCommand("Undo this step", "Put back what it changed", undo)
+        if isinstance(screen, Frame):
+            yield SystemCommand("DNS records", "Needed ones and answers", screen.action_dns)
+            yield SystemCommand("Signing keys", "Which sign, change them", screen.action_keys)
         yield SystemCommand("Help", "This field, this step, the keys", self.action_help)
         yield SystemCommand("Shell", "A shell, and back", self.action_shell)
         yield SystemCommand("Package log", "What the package manager says", self.open_package_log)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -40,9 +42,10 @@ class Form(Vertical):
             super().__init__()
             self.right = right
 
-    def __init__(self, step: Step, values: dict[str, Any]) -> None:
+    def __init__(self, step: Step, values: dict[str, Any], reasons: Mapping[str, str]) -> None:
         super().__init__(id="form")
         self._step = step
+        self._reasons = reasons
         self._values = values
         self._unsaved: dict[str, AnswerField] = {}
         self._refused: dict[str, str] = {}
@@ -58,7 +61,9 @@ class Form(Vertical):
 
     def compose(self) -> ComposeResult:
         for question in self._step.questions:
-            yield field_for(question, self._values.get(question.name))
+            why = self._reasons.get(question.name, "")
+            told = replace(question, help=f"{why} {question.help}".strip())
+            yield field_for(told, self._values.get(question.name))
 
     @on(AnswerField.Changed)
     def _changed(self, event: AnswerField.Changed) -> None:

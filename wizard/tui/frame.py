@@ -104,6 +104,10 @@ class Frame(Screen[None]):
     """A full screen with head, steps, body, status and keys."""
 
     KEYS: ClassVar[Keys] = ()
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f7", "dns", show=False),
+        Binding("f9", "keys", show=False),
+    ]
 
     @property
     def wizard(self) -> WizardApp:
@@ -145,6 +149,18 @@ class Frame(Screen[None]):
     def action_back(self) -> None:
         """One level back; here there is none, and Esc never ends the run."""
         self.wizard.say("This is the first screen. Ctrl+Q leaves; everything is saved.")
+
+    def action_dns(self) -> None:
+        """Each DNS record beside what is answered."""
+        from mailwizard.tui.records import DnsScreen
+
+        self.app.push_screen(DnsScreen())
+
+    def action_keys(self) -> None:
+        """Which keys sign mail, and the change of them."""
+        from mailwizard.tui.keys import KeysScreen
+
+        self.app.push_screen(KeysScreen())
 
     def action_log(self) -> None:
         """The whole log of what runs or ran last."""

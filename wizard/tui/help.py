@@ -20,6 +20,8 @@ KEYS = (
     ("F3 or Ctrl+L", "redraw the screen"),
     ("F5", "run this step's checks again"),
     ("F6", "the whole log"),
+    ("F7", "the DNS records that are needed, and what is answered"),
+    ("F9", "the keys that sign mail, and how to change them"),
     ("F8", "copy what is in focus, to the clipboard and to a file (c in logs)"),
     ("F10", "apply, then on to the next step"),
     ("Ctrl+P", "all commands: go to a step, theme, log"),

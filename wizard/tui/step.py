@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import Button, OptionList, Static
 
 from mailwizard.errors import WizardError
-from mailwizard.events import Event
+from mailwizard.events import Event, Proposed
 from mailwizard.model import Outcome, Step
 from mailwizard.stages import State, StepPlan
 from mailwizard.tui import words
@@ -86,7 +86,8 @@ class StepScreen(Frame):
         engine = self.wizard.engine
         values = await self.wizard.desk.ask(partial(engine.defaults, self.step.id))
         if self.form is None and self.step.questions:
-            await self.query_one("#ask").mount(Form(self.step, values), after="#explain")
+            why = await self.wizard.desk.ask(partial(engine.reasons, self.step.id))
+            await self.query_one("#ask").mount(Form(self.step, values, why), after="#explain")
         first = self.form.fields[0] if self.form else None
         self.set_focus(
             (first.query("*:can-focus").first() if first else None) or self._main_button()
@@ -228,6 +229,9 @@ class StepScreen(Frame):
     async def _said(self, event: Said) -> None:
         event.stop()
         self.run_view.take(event.events)
+        for one in event.events:
+            if isinstance(one, Proposed):
+                self.wizard.switch_on(one)
         if not event.ended:
             return
         self.wizard.end(event)
