@@ -55,7 +55,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what each fault made each probe say (test_probe_faults.py)."""
+    """Show what each fault made each probe say, and what was found in each zone."""
     reports = [r for group in terminalreporter.stats.values() for r in group]
     noted = [value for r in reports for value in getattr(r, "user_properties", ())]
     rows = sorted({tuple(value) for name, value in noted if name == "fault"})
@@ -63,3 +63,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("probe | fault | sound | broken | after")
     for suite_name, probe, *cells in rows:
         terminalreporter.write_line(" | ".join((f"{suite_name} {probe}", *cells)))
+    found = dict.fromkeys(tuple(value) for name, value in noted if name == "dns")
+    if found:
+        terminalreporter.section("case | what was published | what was said")
+    for case, published, said in found:
+        short = published if len(published) < 70 else f"{published[:50]} … {published[-15:]}"
+        terminalreporter.write_line(f"{case} | {short} | {said}")

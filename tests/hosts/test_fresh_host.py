@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lab import images
 from lab.host import Host
 from lab.internet import Internet
-from support.applied import ANSWERS, DOMAIN, FQDN, answers
+from support import suites
+from support.applied import ANSWERS, DOMAIN, FQDN, answers, publish
 from support.program import (
     Program,
     arrives,
@@ -21,11 +21,15 @@ from support.program import (
     started,
     untouched,
 )
+from support.relaying import taken, tries
+
+from mailwizard.steps import STEPS
 
 STRANGER = "stranger@foreign.test"
+OPTIONAL = {step.id for step in STEPS if step.optional and not step.proposed}
 
 
-@pytest.fixture(scope="module", params=images.SUITES)
+@pytest.fixture(scope="module", params=suites.grouped("fresh"))
 def suite(request: pytest.FixtureRequest) -> str:
     """Set up one host of each release for all tests of this file."""
     return str(request.param)
@@ -65,39 +69,13 @@ def served(fresh: Host, suite: str) -> Host:
     return fresh
 
 
-def relay_tries(address: str) -> list[tuple[str, str]]:
-    """Name every pair of nmap's smtp-open-relay, and a sender of the host's own domain."""
-    literal = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
-    away, name = "victim@other.test", "victim%other.test"
-    inside = f"antispam@{literal}"
-    pairs = [("", away), ("antispam@other.test", away), (f"antispam@{FQDN}", away), (inside, away)]
-    recipients = [
-        *(f"{name}@{literal}", f"{name}@{FQDN}", f'"{away}"', f'"{name}"'),
-        *(f"{away}@{literal}", f'"{away}"@{literal}', f"{away}@{FQDN}"),
-        *(f"@{literal}:{away}", f"@{FQDN}:{away}"),
-        *("other.test!victim", f"other.test!victim@{literal}", f"other.test!victim@{FQDN}"),
-    ]
-    pairs += [(inside, recipient) for recipient in recipients]
-    return [*pairs, (f"alice@{DOMAIN}", away), (f"postmaster@{DOMAIN}", away)]
-
-
-def refusals(internet: Internet, address: str, pairs: list[tuple[str, str]]) -> list[str]:
-    """Try to relay from the foreign host; give the answer to each RCPT."""
-    steps: list[str | bytes] = ["EHLO mx.foreign.test"]
-    for sender, recipient in pairs:
-        steps += ["RSET", f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"]
-    heard = internet.foreign.dialogue(address, 25, steps)
-    assert len(heard) == len(steps) + 1, heard
-    return heard[4::3]
-
-
-def test_every_check_passes(served: Host) -> None:
+def test_every_check_passes(served: Host, internet: Internet) -> None:
+    publish(internet, served)
     checked = Program(served).check()
     verdicts = {check["id"]: check["outcome"] for check in checked["checks"]}
     odd = {name: said for name, said in verdicts.items() if said != "pass"}
-    # the clock of a container is kept outside of it
-    assert odd == {"HOST-03": "skipped"}, odd
-    assert checked["outcome"] == "pass"
+    # the clock of a container is kept outside of it; a lab's resolver is the lab's
+    assert odd == {"HOST-03": "skipped", "DNS-11": "warn"}, odd
     assert verdicts["OUT-01"] == "pass"
     slowest = max(checked["checks"], key=lambda check: check["seconds"])
     print(f"\n{len(verdicts)} checks, the slowest: {slowest['id']} {slowest['seconds']:.1f} s")
@@ -128,18 +106,10 @@ def test_a_list_reaches_everybody_on_it(served: Host, internet: Internet) -> Non
     assert not any("to abuse" in message for message in mails(served, "bob"))
 
 
-@pytest.mark.parametrize("family", ["address", "address6"])
-def test_a_stranger_cannot_relay(served: Host, internet: Internet, family: str) -> None:
-    address = getattr(served, family)
-    pairs = relay_tries(address)
-    assert len(pairs) == 16 + 2
-    batches = [pairs[start : start + 6] for start in range(0, len(pairs), 6)]
+def test_a_stranger_cannot_relay(served: Host, internet: Internet) -> None:
+    assert len(tries(served.address)) == 16 + 2
     internet.other.clear()
-    with ThreadPoolExecutor(len(batches)) as pool:
-        heard = list(pool.map(lambda batch: refusals(internet, address, batch), batches))
-    answers = [answer for batch in heard for answer in batch]
-    taken = [(p, a) for p, a in zip(pairs, answers, strict=True) if not a.startswith("5")]
-    assert taken == []
+    assert taken(internet, served) == []
     assert internet.other.received() == []
 
 
@@ -170,4 +140,4 @@ def test_a_second_run_changes_nothing(served: Host) -> None:
         *("step-started", "already-so", "probe-started", "probe-done", "gate", "finished")
     }
     assert started(served) == before
-    assert set(program.states().values()) == {"verified"}
+    assert {step for step, state in program.states().items() if state != "verified"} == OPTIONAL

@@ -1,15 +1,18 @@
 """Killed anywhere, a run can be gone on with and gone back from (R1, R5, R8).
 
 A point is a moment before a command begins, a file takes its place or goes, a folder is made, or
-the journal is written. Every point at which something new is on disk is tried on Debian 13, every
-third one on Debian 12; MAILWIZARD_EVERY_POINT=1 tries all of both, and those too at which the
+the journal is written. Each step is swept on top of those before it, and the run of all steps at a
+few points. Of the points at which something new is on disk those of the first change of each kind
+are tried, and a few more: half of them to go on and half to go back on Debian 13, the other way
+round on Debian 12. MAILWIZARD_EVERY_POINT=1 tries all of both both ways, and those too at which the
 program has only looked since the point before. The probes ask nothing during a sweep: they change
 nothing, and what they would see is compared directly.
 
 What is compared: every name in /etc with content, mode, owner, link target and extended attributes,
 the kernel's host name, debconf's answers, and the units. After an undo times and the bytes of
 compiled tables count too; after a run that went on, tables are compared by their entries, since
-compiling the same source twice does not give the same bytes.
+compiling the same source twice does not give the same bytes, and of keys, certificates and the
+account's password each run has its own: they must fit, be served, and let the account in.
 """
 
 from __future__ import annotations
@@ -27,7 +30,15 @@ from lab import tree
 from lab.fixtures import FreshHost
 from lab.host import Host
 from lab.internet import Internet
-from support.applied import ANSWERS, DOMAIN, FQDN, LAUNCHER, Prepared
+from support.applied import (
+    ANSWERS,
+    DOMAIN,
+    FQDN,
+    LAUNCHER,
+    UNFILTERED,
+    Prepared,
+    answers,
+)
 from support.bare import inside, launched, put_checkout
 from support.program import stand_in_for_providers
 
@@ -40,6 +51,9 @@ POLICY = "/usr/sbin/policy-rc.d"
 OWN = (
     *("/etc/.pwd.lock", "/etc/ld.so.cache", "/etc/machine-id", "/etc/.updated", "/etc/*-", "*.db"),
     *("/etc/ssl/private/ssl-cert-snakeoil.key", "/etc/ssl/certs/ssl-cert-snakeoil.pem"),
+    # keys, certificates and the salt of a password: each run makes its own
+    *("/etc/ssl/mailwizard/*.key", "/etc/ssl/mailwizard/*.pem", "/etc/shadow"),
+    "/etc/mailwizard/dkim/*.pem",
 )
 
 
@@ -51,38 +65,45 @@ def sweep(host: Host, *options: str) -> dict[str, Any]:
     *found, figures = (json.loads(line) for line in done.stdout.splitlines())
     for finding in found:
         print(json.dumps(finding, indent=1))
-    told = {key: value for key, value in figures.items() if key != "all"}
-    print(f"{host.layer.suite}, {' '.join(options)}: {told}")
+    print(f"{host.layer.suite}, {' '.join(options)}: {figures}")
     return dict(figures)
 
 
-@pytest.mark.parametrize("way", ["go_on", "go_back"])
+# every kind of change that the steps have on these systems, and that a recorded host cannot prove
+KINDS = {
+    *("DebconfSettings", "FileContent", "HostName", "HostsEntry", "KeyedEntries", "LookupMap"),
+    *("MasterCfParameters", "PostfixParameters", "PrivateAuthority", "PrivateCertificate"),
+    *("SecretTable", "Service", "SigningKey", "UserAccount", "WaitingMailRerouted"),
+}
+
+
+def chosen(suite: str) -> list[str]:
+    """Which points are tried."""
+    return ["--all"] if EVERY_POINT else ["--turn", str(int(suite == "bookworm"))]
+
+
 def test_a_run_killed_at_any_point(
     prepared: Prepared,
     fresh_host: FreshHost,
     suite: str,
-    way: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    step = "1" if suite == "trixie" or EVERY_POINT else "3"
-    options = [way, "--every", step, *(["--all"] if EVERY_POINT else [])]
-    figures = sweep(fresh_host(prepared.ready(suite)), *options)
+    figures = sweep(fresh_host(prepared.ready(suite)), *chosen(suite))
     # where several processes run the tests, what they print is lost
     for name in ("points", "undo_points", "tried", "seconds"):
         record_property(name, figures[name])
     assert figures["found"] == 0
-    assert figures["points"] > 90
-    assert figures["tried"] > (50 if step == "1" else 15)
+    assert figures["points"] > 700
+    assert figures["tried"] > 40
+    assert set(figures["kinds"]) >= KINDS
 
 
 def test_a_run_killed_in_the_middle_of_a_command(
     prepared: Prepared, fresh_host: FreshHost, suite: str
 ) -> None:
-    step = "1" if EVERY_POINT else "2"
-    for way in ("go_on", "go_back"):
-        figures = sweep(fresh_host(prepared.ready(suite)), way, "--during", "--every", step)
-        assert figures["found"] == 0
-        assert figures["tried"] > 2
+    figures = sweep(fresh_host(prepared.ready(suite)), "--during", *chosen(suite))
+    assert figures["found"] == 0
+    assert figures["tried"] > 10
 
 
 # packages ----------------------------------------------------------------------------------
@@ -98,7 +119,9 @@ def named(fresh_host: FreshHost, internet: Internet, suite: str) -> Host:
     host = fresh_host(launched(suite, internet))
     internet.register(host, FQDN, mx=DOMAIN)
     stand_in_for_providers(internet)
-    put_checkout(host)
+    put_checkout(host, more="")
+    # fewer packages are cut short just as well
+    host.put(answers(host, UNFILTERED), ANSWERS)
     return host
 
 
@@ -217,4 +240,4 @@ def test_a_hang_up_lets_the_package_run_end(bare: Host) -> None:
     assert state.strip() in ("active", "activating", "inactive")
     ends_well(bare)
     log = bare.get(f"/var/lib/mailwizard/log/{UNIT}.log").decode()
-    assert log.count("Setting up postfix") == 1, "dpkg was let work to its end, once"
+    assert log.count("Setting up postfix (") == 1, "dpkg was let work to its end, once"

@@ -56,7 +56,7 @@ def test_slow_endless_and_broken_peers() -> None:
 
 def test_a_host_can_meet_a_fake_peer(network: Network, fresh_host: FreshHost) -> None:
     host = fresh_host()
-    address, address6 = network.add_address(90)
+    address, address6 = network.add_address(network.take())
     for own in (address, address6):
         with FakePeer(fakes.say("220 x"), address=own, port=2525) as peer:
             script = f"exec 3<>/dev/tcp/{own}/{peer.port}; head -n1 <&3"

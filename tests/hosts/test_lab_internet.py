@@ -34,7 +34,9 @@ def test_names_change_while_the_server_runs(internet: Internet, fresh_host: Fres
 
 def test_names_of_the_outside_world_resolve(internet: Internet, fresh_host: FreshHost) -> None:
     host = fresh_host()
-    host.run("apt-get update -o Acquire::Retries=0 -o APT::Update::Error-Mode=any", timeout=120)
+    update = "apt-get update -q -o Acquire::Retries=0 -o APT::Update::Error-Mode=any"
+    # the world outside is not the lab's: an answer that is lost there is asked for again
+    host.run(f"{update} || {{ sleep 5; {update}; }} || {{ sleep 20; {update}; }}", timeout=200)
 
 
 def test_any_name_can_be_made_to_fail(internet: Internet, fresh_host: FreshHost) -> None:

@@ -1,4 +1,7 @@
-"""Never an open relay: the proof before a byte is written, the battery after, the way back."""
+"""Never an open relay: the proof before a byte is written, the battery after, the way back.
+
+The steps after Postfix change its configuration too, and each of them could open it.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,22 @@ from typing import Any
 import pytest
 from lab.fixtures import FreshHost
 from lab.host import Host
-from lab.images import SUITES
-from support import faults
-from support.applied import ANSWERS, LAUNCHER, PYTHON, Prepared, answers
+from support import faults, suites
+from support.applied import ANSWERS, DOMAIN, FQDN, LAUNCHER, PYTHON, Prepared, answers
 
 PATCHED = Path(faults.__file__).with_name("patched.py")
-MAIN_CF = "/etc/postfix/main.cf"
+MAIN_CF, MASTER_CF = "/etc/postfix/main.cf", "/etc/postfix/master.cf"
 APPLY = [LAUNCHER, "apply", "-a", ANSWERS, "--yes"]
 OPEN_LIST = "check_client_access static:OK, reject_unauth_destination"
 OPEN = {"smtpd_relay_restrictions": OPEN_LIST, "smtpd_recipient_restrictions": OPEN_LIST}
 # The same worker as that of the faults: the layers are there already.
-suites = pytest.mark.parametrize(
-    "suite",
-    [pytest.param(suite, marks=pytest.mark.xdist_group(f"faults-{suite}")) for suite in SUITES],
-)
+each_suite = pytest.mark.parametrize("suite", suites.grouped("faults"))
 
 
-def patched(host: Host, parameters: dict[str, str]) -> list[dict[str, Any]]:
-    """The events of the step postfix with these parameters in its plan."""
+def patched(host: Host, parameters: dict[str, str], step: str = "postfix") -> list[dict[str, Any]]:
+    """The events of a step with these parameters in its plan."""
     host.put(PATCHED, "/root/patched.py")
-    done = host.run(f"{PYTHON} /root/patched.py '{json.dumps(parameters)}'", timeout=180)
+    done = host.run(f"{PYTHON} /root/patched.py {step} '{json.dumps(parameters)}'", timeout=180)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -50,7 +49,7 @@ def outcome(host: Host, probe: str) -> str:
     return found[probe]
 
 
-@suites
+@each_suite
 def test_an_open_service_of_before_is_refused_before_anything_listens(
     prepared: Prepared, fresh_host: FreshHost, suite: str
 ) -> None:
@@ -64,7 +63,7 @@ def test_an_open_service_of_before_is_refused_before_anything_listens(
     assert not listens(host)
 
 
-@suites
+@each_suite
 def test_an_open_plan_is_refused_before_anything_listens(
     prepared: Prepared, fresh_host: FreshHost, suite: str
 ) -> None:
@@ -78,7 +77,7 @@ def test_an_open_plan_is_refused_before_anything_listens(
     assert not listens(host)
 
 
-@suites
+@each_suite
 def test_an_open_plan_on_a_running_server_changes_nothing(prepared: Prepared, suite: str) -> None:
     with prepared.applied_host(suite) as host:
         before, master = host.get(MAIN_CF), host.get("/var/spool/postfix/pid/master.pid")
@@ -89,7 +88,7 @@ def test_an_open_plan_on_a_running_server_changes_nothing(prepared: Prepared, su
         assert outcome(host, "SMTP-06") == "pass"
 
 
-@suites
+@each_suite
 def test_permit_by_hand_is_not_passed_over(prepared: Prepared, suite: str) -> None:
     with prepared.applied_host(suite) as host:
         host.run("postconf -e smtpd_relay_restrictions=permit")
@@ -102,7 +101,7 @@ def test_permit_by_hand_is_not_passed_over(prepared: Prepared, suite: str) -> No
         assert outcome(host, "SMTP-08") == "fail"
 
 
-@suites
+@each_suite
 def test_an_open_relay_at_the_gate_is_closed_by_itself(prepared: Prepared, suite: str) -> None:
     with prepared.applied_host(suite) as host:
         before = host.get(MAIN_CF)
@@ -113,3 +112,68 @@ def test_an_open_relay_at_the_gate_is_closed_by_itself(prepared: Prepared, suite
         assert events[-1]["open"] is False
         assert host.get(MAIN_CF) == before
         assert outcome(host, "SMTP-06") == "pass"
+
+
+def seen(events: list[dict[str, Any]], probe: str) -> str:
+    """The verdict of a probe among the events."""
+    return next(
+        str(e["result"]["outcome"]) for e in events if e.get("id") == probe and "result" in e
+    )
+
+
+LATER: dict[str, tuple[str, dict[str, str], str]] = {
+    "main.cf": ("certificates", {"smtpd_relay_restrictions": "permit"}, "permit stands before"),
+    "trusted": ("protection", {"mynetworks": "0.0.0.0/0"}, "0.0.0.0/0"),
+    "a port": (
+        "submission",
+        {"submission/inet/smtpd_relay_restrictions": "permit"},
+        "permit stands before",
+    ),
+}
+
+
+@each_suite
+@pytest.mark.parametrize("where", LATER)
+def test_an_open_plan_of_a_later_step_changes_nothing(
+    prepared: Prepared, suite: str, where: str
+) -> None:
+    step, parameters, said = LATER[where]
+    with prepared.applied_host(suite) as host:
+        before = host.get(MAIN_CF), host.get(MASTER_CF)
+        events = patched(host, parameters, step)
+        assert events[-1]["event"] == "failed"
+        assert said in json.dumps(events[-1])
+        assert (host.get(MAIN_CF), host.get(MASTER_CF)) == before
+        assert outcome(host, "SMTP-06") == "pass"
+
+
+@each_suite
+def test_a_later_step_that_opens_a_relay_is_taken_back(prepared: Prepared, suite: str) -> None:
+    with prepared.applied_host(suite) as host:
+        before = host.get(MAIN_CF)
+        events = patched(host, {"relay_domains": "example.com"}, "protection")
+        # it is no probe of that step: it holds at every gate
+        assert seen(events, "SMTP-06") == "fail"
+        assert events[-1]["open"] is False
+        assert host.get(MAIN_CF) == before
+        assert outcome(host, "SMTP-06") == "pass"
+
+
+@each_suite
+def test_a_relay_opened_by_hand_between_steps_stops_the_walk(
+    prepared: Prepared, fresh_host: FreshHost, suite: str
+) -> None:
+    host = packages_only(prepared, fresh_host, suite)
+    prepared.internet.register(host, FQDN, mx=DOMAIN)
+    host.run([*APPLY, "hostname", "postfix", "aliases"], timeout=180)
+    host.run(f"postconf -e 'smtpd_relay_restrictions={OPEN_LIST}' && postfix reload")
+    by_hand = host.get(MAIN_CF)
+    done = host.run([*APPLY, "dovecot"], check=False, timeout=180)
+    assert done.status == 1
+    assert "OPEN RELAY: a stranger may send" in " ".join(done.stdout.split()), done.stdout
+    assert not host.exists("/etc/dovecot/conf.d/99-mailwizard.conf")
+    done = host.run([*APPLY, "certificates"], check=False, timeout=180)
+    assert done.status == 1
+    said = " ".join(done.stdout.split())
+    assert "check_client_access stands before reject_unauth_destination" in said, said
+    assert host.get(MAIN_CF) == by_hand

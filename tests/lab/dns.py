@@ -2,9 +2,11 @@
 
 import ipaddress
 import shlex
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
-from lab import surroundings
+from lab import shell, surroundings
 from lab.errors import LabError
 from lab.host import Host
 
@@ -31,13 +33,29 @@ options {{
 """
 # named must be able to write beside a zone that changes at run time, hence its cache folder.
 PRIMARY = 'type primary; file "/var/cache/bind/{zone}.zone"; update-policy local;'
+# A resolver that checks signatures, from keys that it is given, and asks the lab for the rest.
+VALIDATING = """\
+options {{
+    directory "/var/cache/bind"; listen-on {{ any; }}; listen-on-v6 {{ none; }};
+    allow-query {{ any; }}; allow-recursion {{ any; }}; forward only;
+    forwarders {{ {server}; }}; dnssec-validation yes; empty-zones-enable no;
+    max-ncache-ttl 600; servfail-ttl 0; notify no;
+}};
+trust-anchors {{ {anchors} }};
+"""
+NOBODYS_KEY = (
+    "257 3 13 oJMRESz5E4gYzS/q6XDrvU1qMPYIjCWzJaOau8XNEZe"
+    "qCYKD5ar0IRd8KqXXFJkqmVfRvMGPmM1x8fGAa2XhSA=="
+)
 # A secondary that never heard from its primary answers SERVFAIL for all its names.
 DEAD = 'type secondary; file "/var/cache/bind/{zone}.dead"; primaries {{ 127.0.0.1 port 9; }};'
 EMPTY = """\
 $TTL 300
 @ SOA ns.lab.test. hostmaster.lab.test. 1 3600 600 86400 60
 @ NS ns.lab.test.
+@ NS ns2.lab.test.
 """
+SERVERS = ("ns.lab.test", "ns2.lab.test")
 
 
 class Dns:
@@ -54,14 +72,21 @@ class Dns:
         """Give the address that hosts ask."""
         return self.host.address
 
+    @property
+    def second(self) -> str:
+        """Give the address that it has as the zones' second server."""
+        return self.host.network.address(self.host.offsets[1])
+
     def _start(self, zones: list[str]) -> None:
         forwarders = "".join(f"{server}; " for server in surroundings.resolvers())
         self.host.put(OPTIONS.format(forwarders=forwarders), "/etc/bind/named.conf")
-        # lab.test does not load while the server it names in itself has no address.
-        own = f"ns A {self.address}\nns AAAA {self.host.address6}\n"
+        # A zone does not load while a server it names in itself has no address.
+        own = f"$ORIGIN lab.test.\nns A {self.address}\nns AAAA {self.host.address6}\n"
+        own += f"ns2 A {self.second}\n"
+        inside = {"lab.test": own, "test": f"lab NS ns.lab.test.\n{own}"}
         script = ["set -e", "cd /var/cache/bind", "systemctl start named"]
         for zone in zones:
-            content = EMPTY + (own if zone == "lab.test" else "")
+            content = EMPTY + inside.get(zone, "")
             script.append(f"printf %s {shlex.quote(content)} >{zone}.zone; chown bind: {zone}.zone")
             script.append(f"rndc addzone {zone} '{{ {PRIMARY.format(zone=zone)} }};'")
         self.host.run("\n".join(script))
@@ -99,10 +124,54 @@ class Dns:
             line for zone, found in lines.items() for line in (f"zone {zone}.", *found, "send")
         )
 
+    def serve(self, zone: str, *servers: str) -> None:
+        """Make these the only servers that a zone names; it would not let all go at once."""
+        old = [name.rstrip(".") for name in self.ask(zone, "NS")]
+        lines = [f"update add {zone}. 300 NS {name}." for name in servers]
+        lines += [f"update delete {zone}. NS {name}." for name in old if name not in servers]
+        self._nsupdate([f"zone {zone}.", *lines, "send"])
+
     def remove(self, name: str, kind: str | None = None) -> None:
         """Take away a name's values of a kind, or all that is known of it."""
         zone = self.zone_of(name)
         self._nsupdate([f"zone {zone}.", f"update delete {name}. {kind or ''}", "send"])
+
+    def sign(self, zone: str) -> str:
+        """Sign a zone, and give the key (DNSKEY) that stands for it."""
+        self._rndc("delzone", zone)
+        self._rndc("addzone", zone, f"{{ {PRIMARY.format(zone=zone)} dnssec-policy default; }};")
+        for _ in range(100):
+            if keys := self.ask(zone, "DNSKEY"):
+                return keys[0]
+            time.sleep(0.1)
+        raise LabError(f"{zone} was not signed")
+
+    def validating(self, anchors: Mapping[str, str]) -> str:
+        """Give the named.conf of another host that checks zones by their keys, and asks here."""
+        written = [f"{z} static-key {_quoted_key(k)};" for z, k in anchors.items()]
+        return VALIDATING.format(server=self.address, anchors=" ".join(written))
+
+    def vouch(self, zone: str, *signers: str) -> None:
+        """Let the zone above name these keys (DS) of a zone, or none."""
+        above, name = self.zone_of(zone.partition(".")[2]), f"{zone}."
+        lines = [f"update delete {name} DS", f"update add {name} 300 NS {SERVERS[0]}."]
+        lines += [f"update add {name} 300 DS {one}" for one in signers]
+        self._nsupdate([f"zone {above}.", *lines, "send"])
+
+    def allow_updates(self, zone: str, key: str) -> str:
+        """Let whoever has a key of this name change a zone; give the key as a file."""
+        made = self.host.run(["tsig-keygen", key]).stdout
+        self.host.put(self.host.get("/etc/bind/named.conf") + made.encode(), "/etc/bind/named.conf")
+        self._rndc("reconfig")
+        file, _, _ = PRIMARY.format(zone=zone).partition("update-policy")
+        grants = f"grant local-ddns zonesub any; grant {key} zonesub any;"
+        self._rndc("modzone", zone, f"{{ {file} update-policy {{ {grants} }}; }};")
+        # named takes both up by and by; to delete what is not there changes nothing
+        self.host.put(made, "/run/update.key")
+        nothing = f"server 127.0.0.1\nzone {zone}\nupdate delete no-such-name.{zone}. TXT\nsend\n"
+        till = "until nsupdate -k /run/update.key /run/nothing; do sleep 1; done"
+        self.host.run(f"cat >/run/nothing; {till}", input=nothing, timeout=30)
+        return made
 
     def ask(self, name: str, kind: str) -> list[str]:
         """Give the values that the server answers with."""
@@ -125,6 +194,17 @@ class Dns:
                 self._rndc("addzone", name, f"{{ {PRIMARY.format(zone=name)} }};")
         self._failing.clear()
 
+    @contextmanager
+    def shut(self, rule: str) -> Iterator[None]:
+        """Let a firewall rule stand before the server."""
+        nft = ["nsenter", "-t", str(self.host.pid), "-n", "nft"]
+        chain = f"chain in {{ type filter hook input priority 0; {rule}; }};"
+        shell.run([*nft, "-f", "-"], stdin=f"table inet shut {{ {chain} }}")
+        try:
+            yield
+        finally:
+            shell.run([*nft, "delete", "table", "inet", "shut"])
+
     def stop(self) -> None:
         """Stop answering."""
         self.host.run(["systemctl", "stop", "named"])
@@ -146,6 +226,11 @@ class Dns:
 
     def _nsupdate(self, lines: Iterable[str]) -> None:
         self.host.run(["nsupdate", "-l"], input="\n".join(lines) + "\n")
+
+
+def _quoted_key(key: str) -> str:
+    flags, protocol, algorithm, *octets = key.split()
+    return f'{flags} {protocol} {algorithm} "{"".join(octets)}"'
 
 
 def both_ways(name: str, *addresses: str) -> list[Record]:

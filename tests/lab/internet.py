@@ -11,11 +11,29 @@ from lab.dns import Dns, Record, both_ways, listed, reverse_zones
 from lab.host import Host
 from lab.mailhosts import MailHost, Relay
 
+# SpamAssassin asks these about each stranger, and the last two are asked for news: here they know
+# nobody, and nobody outside is asked.
+REPUTATION = (
+    *("bondedsender.org", "dnswl.org", "fmb.la", "habeas.com", "isipp.com", "mailspike.net"),
+    *("senderscore.com", "spamcop.net", "surbl.org", "surriel.com", "uribl.com"),
+    *("spamassassin.org", "clamav.net"),
+)
+# names of this host's own and of nobody, which the world has no answer to (RFC 6303, RFC 6761)
+NOBODYS = ("debian", "invalid", "127.in-addr.arpa")
 ZONES = (
     *("lab.test", "example.test", "foreign.test", "other.test", "relay.test", "strict.test"),
-    *("bl.test", "zen.spamhaus.org"),
+    *("bl.test", "zen.spamhaus.org", "dbl.spamhaus.org"),
+    # above the zones of the lab: what it does not know does not exist
+    "test",
+    # as in the world: it exists, sends nothing and takes nothing
+    "example.com",
+    *REPUTATION,
+    *NOBODYS,
 )
-PACKAGES = "bind9 bind9-utils bind9-dnsutils openssl pebble postfix sasl2-bin libsasl2-modules"
+PACKAGES = (
+    "bind9 bind9-utils bind9-dnsutils openssl pebble postfix sasl2-bin libsasl2-modules "
+    "python3-dkim python3-spf"
+)
 NAMES = {
     "foreign.test": "mx.foreign.test",
     "other.test": "mx.other.test",
@@ -27,12 +45,13 @@ PEBBLE = """\
 { "pebble": {
     "listenAddress": "[::]:14000", "managementListenAddress": "[::]:15000",
     "certificate": "/etc/lab/acme.test.pem", "privateKey": "/etc/lab/acme.test.pem",
-    "httpPort": 80, "tlsPort": 443, "ocspResponderURL": "", "externalAccountBindingRequired": false
+    "httpPort": 80, "tlsPort": 443, "ocspResponderURL": "", "externalAccountBindingRequired": false,
+    "certificateValidityPeriod": 7776000
 } }
 """
 PEBBLE_UNIT = """\
 [Service]
-Environment=PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0
+Environment=PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0 PEBBLE_AUTHZREUSE=0
 ExecStart=/usr/bin/pebble -config /etc/lab/pebble.json -dnsserver 127.0.0.1:53
 """
 AUTHORITY = """
@@ -83,7 +102,7 @@ class Internet:
         self._stack = ExitStack()
         self._locks = {domain: threading.Lock() for domain in NAMES}
         self._made: dict[str, MailHost] = {}
-        host = self._boot("ns.lab.test", DNS)
+        host = self._boot("ns.lab.test", DNS, addresses=2)
         zones = [*ZONES, *reverse_zones(self.network.net4, self.network.net6)]
         self.dns = Dns(host, zones)
         self.network.name_servers = [host.address]
@@ -120,6 +139,8 @@ class Internet:
             ("strict.test", "MX", f"10 {NAMES['other.test']}"),
             ("strict.test", "TXT", "v=spf1 -all"),
             ("_dmarc.strict.test", "TXT", "v=DMARC1; p=reject"),
+            ("example.com", "MX", "0 ."),
+            ("example.com", "TXT", "v=spf1 -all"),
             (NAMES["acme.test"], "A", self.dns.address),
             (NAMES["acme.test"], "AAAA", self.dns.host.address6),
             *both_ways("ns.lab.test", self.dns.address, self.dns.host.address6),

@@ -119,7 +119,9 @@ class Network:
         veth = ["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name]
         shell.run(veth)
         shell.run(["ip", "link", "set", name, "master", self.slot.bridge, "up"])
-        lines = ["link set lo up", "link set eth0 up"]
+        # Neighbours remember for seconds which card has an address: the next host there has it too.
+        card = f"02:6d:77:{self.slot.number:02x}:{offsets[0] >> 8:02x}:{offsets[0] & 255:02x}"
+        lines = ["link set lo up", f"link set eth0 address {card}", "link set eth0 up"]
         for offset in offsets:
             lines.append(f"addr add {self.address(offset)}/{self.net4.prefixlen} dev eth0")
             lines.append(f"addr add {self.address6(offset)}/64 dev eth0 nodad")

@@ -9,12 +9,32 @@ from lab import images
 from lab.host import Host
 from lab.internet import Internet
 from lab.layers import Layer
-from support.applied import ANSWERS, CHECKOUT, LAUNCHER, LEFT_OUT, PLACE, answers
+from support.applied import (
+    ANSWERS,
+    CHECKOUT,
+    LAUNCHER,
+    LEFT_OUT,
+    PASSWORD,
+    PLACE,
+    SECRET,
+    answers,
+)
 
 # What the launcher's environment is made from.
 MADE_FROM = ("mailwizard", "requirements.txt", "pyproject.toml")
-WORKERS = ("support/killing.py", "support/sweeping.py", "support/drifting.py", "lab/tree.py")
+WORKERS = (
+    *("support/killing.py", "support/sweeping.py", "support/drifting.py", "support/undone.py"),
+    "lab/tree.py",
+)
 PYTHON = "$(echo /usr/local/lib/mailwizard/env-*/bin/python)"
+
+# Steps that may be left out, for runs without probes: nobody is asked whether the relay is there.
+OPTIONAL = f"""
+[relay]
+host = "[smtp.relay.test]:465"
+username = "customer"
+password = {{ file = "{SECRET}" }}
+"""
 
 
 def launched(suite: str, internet: Internet) -> Layer:
@@ -33,11 +53,12 @@ def _launch(host: Host) -> None:
     host.run("apt-get clean")
 
 
-def put_checkout(host: Host) -> None:
+def put_checkout(host: Host, more: str = OPTIONAL) -> None:
     """Give the host today's checkout, the answers, and what runs inside it for the tests."""
     host.run(["rm", "-rf", PLACE])
     host.put_tree(CHECKOUT, PLACE, exclude=LEFT_OUT)
-    host.put(answers(host), ANSWERS)
+    host.put(PASSWORD, SECRET, mode=0o600)
+    host.put(answers(host) + more, ANSWERS)
     for name in WORKERS:
         host.put(CHECKOUT / "tests" / name, f"/root/tests/{name}")
 

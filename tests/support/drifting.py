@@ -13,15 +13,25 @@ from pathlib import Path
 from support import killing
 
 ANSWERS = ("-a", "/root/answers.toml")
-FILES = (
-    "/etc/hostname",
-    "/etc/hosts",
-    "/etc/mailname",
-    "/etc/postfix/main.cf",
-    "/etc/postfix/master.cf",
-    "/etc/aliases",
-    "/etc/postfix/sender_canonical",
-)
+# each file, and the step that is run over its edits: the whole run where several write it
+FILES = {
+    "/etc/hostname": "hostname",
+    "/etc/hosts": "hostname",
+    "/etc/mailname": "postfix",
+    "/etc/postfix/main.cf": "",
+    "/etc/postfix/master.cf": "",
+    "/etc/aliases": "aliases",
+    "/etc/postfix/sender_canonical": "aliases",
+}
+# files of the same kinds, and of one more: two edits of each are enough
+LATER = {
+    "/etc/dovecot/conf.d/99-mailwizard.conf": "dovecot",
+    "/etc/postfix/sender_login": "submission",
+    "/etc/postfix/sasl_passwd": "relay",
+    "/etc/amavis/conf.d/60-mailwizard": "amavis",
+    "/etc/opendkim.conf": "authentication",
+    "/etc/opendmarc.conf": "opendmarc",
+}
 # a value of ours, and what somebody makes of it
 VALUES = {
     "/etc/hostname": (b"mail", b"post"),
@@ -31,6 +41,12 @@ VALUES = {
     "/etc/postfix/master.cf": (b"smtpd_sasl_auth_enable=no", b"smtpd_sasl_auth_enable=yes"),
     "/etc/aliases": (b"root: alice", b"root: bob"),
     "/etc/postfix/sender_canonical": (b"alice.liddell@", b"alice.l@"),
+    "/etc/dovecot/conf.d/99-mailwizard.conf": (b"Maildir", b"Mail"),
+    "/etc/postfix/sender_login": (b"alice", b"bob"),
+    "/etc/postfix/sasl_passwd": (b"customer", b"somebody"),
+    "/etc/amavis/conf.d/60-mailwizard": (b"10024", b"10023"),
+    "/etc/opendkim.conf": (b"127.0.0.1", b"127.0.0.2"),
+    "/etc/opendmarc.conf": (b"127.0.0.1", b"127.0.0.2"),
 }
 UNRELATED = {
     "/etc/hosts": b"192.0.2.77 printer\n",
@@ -56,6 +72,7 @@ EDITS: dict[str, Callable[[bytes, str], bytes]] = {
     "CRLF": lambda data, _: data.replace(b"\n", b"\r\n"),
     "no final newline": lambda data, _: data.rstrip(b"\n"),
     "unrelated": lambda data, path: data + UNRELATED.get(path, b""),
+    "service": lambda data, _: data.replace(b"syslog_name=postfix/submission ", b"syslog_name=x "),
 }
 
 
@@ -75,15 +92,17 @@ def _drifted(said: str) -> list[str]:
 
 def main() -> None:
     """Edit, ask, and put the file back as it was, times included."""
-    for path in FILES:
+    for path, step in {**FILES, **LATER}.items():
+        steps = [step] if step else []
         ours, about = Path(path).read_bytes(), Path(path).stat()
-        for name, edit in EDITS.items():
+        for name in EDITS if path in FILES else ("value", "comment"):
+            edit = EDITS[name]
             edited = edit(ours, path)
             if edited == ours:
                 continue
             Path(path).write_bytes(edited)
-            planned = killing.run(["plan", *ANSWERS, "--json"])
-            applied = killing.run(["apply", *ANSWERS, "--yes", "--json"])
+            planned = killing.run(["plan", *ANSWERS, "--json", *steps])
+            applied = killing.run(["apply", *ANSWERS, "--yes", "--json", *steps])
             found = {
                 "path": path,
                 "edit": name,

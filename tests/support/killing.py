@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mailwizard import cli, host, journal
-from mailwizard.engine import Engine
+from mailwizard import cli, engine, host, journal
+from mailwizard.changes import service
+from mailwizard.probes.carrying import Carries
 
 LOOK = "look:"
+KIND = " <- "  # before the kind of the change that the point lies in
 PATIENCE = 0.004  # seconds that a command has had when its run is killed in the middle of it
 
 
@@ -31,9 +33,11 @@ class Countdown:
     during: bool = False
     seen: list[str] = field(default_factory=list)
     looking: bool = False
+    kind: str = ""
 
     def point(self, what: str, *, command: bool = False) -> None:
-        self.seen.append(f"{LOOK} {what}" if self.looking else what)
+        told = f"{LOOK} {what}" if self.looking else what
+        self.seen.append(f"{told}{KIND}{self.kind}" if self.kind else told)
         if len(self.seen) != self.last:
             return
         if self.during and command:
@@ -63,6 +67,23 @@ class Countdown:
                 self.looking = False
 
         return asked
+
+    def making(self, make: Callable[..., None]) -> Callable[..., None]:
+        """The same change, and points in it bear the name of its kind."""
+
+        def made(host: Any, journal: Any, step: str, change: Any) -> None:
+            self.kind = type(change).__name__
+            try:
+                make(host, journal, step, change)
+            finally:
+                self.kind = ""
+
+        return made
+
+
+def kind_of(point: str) -> str:
+    """The kind of the change that a point lies in; empty outside of all."""
+    return point.partition(KIND)[2]
 
 
 def _kill_soon() -> None:
@@ -95,9 +116,15 @@ def install(countdown: Countdown, *, probes: bool) -> None:
         setattr(where, attribute, countdown.before(name, getattr(where, attribute), command))
     look = countdown.look(host.LocalLook.ask)
     host.LocalLook.ask = look  # type: ignore[method-assign]
+    engine.make = countdown.making(engine.make)
     if not probes:
         # a gate with nothing to ask: its records are written all the same
-        Engine.probes = lambda *_, **__: []  # type: ignore[method-assign]
+        engine.Engine.probes = lambda *_, **__: []  # type: ignore[method-assign]
+        # nor is a message sent after each stage of a daemon
+        hold = service._hold
+        service._hold = lambda at, proofs: hold(  # type: ignore[assignment]
+            at, [proof for proof in proofs if not isinstance(proof, Carries)]
+        )
 
 
 @dataclass(frozen=True)

@@ -102,10 +102,10 @@ def fails(code: dns.rcode.Rcode) -> Fault:
 
 
 @contextmanager
-def serving(*servers: Server) -> Iterator[int]:
+def serving(*servers: Server, port: int = 0) -> Iterator[int]:
     """Serve them all until the end, on the port that this gives."""
     with ExitStack() as stack:
-        port = _free_port([each.address for each in servers])
+        port = port or _free_port([each.address for each in servers])
         for each in servers:
             for kind in (_udp(each), _tcp(each)):
                 stack.enter_context(_running(kind, each.address, port))

@@ -14,17 +14,19 @@ from lab import tree
 from lab.host import Host
 from lab.internet import Internet
 from lab.shell import Completed
-from support.applied import ANSWERS, CHECKOUT, LAUNCHER, PLACE
+from support.applied import ANSWERS, CHECKOUT, LAUNCHER, PASSWORD, PLACE, SECRET
 
 STATE = "/var/lib/mailwizard"
 # what systemd itself writes when it boots or is told a new name
 NOT_OURS = ("/etc/.updated", "/etc/machine-id", "/etc/resolv.conf")
 PROVIDERS = ("gmail-smtp-in.l.google.com", "outlook-com.olc.protection.outlook.com")
+UNITS = ("postfix", "postfix@-", "dovecot", "amavis", "opendkim", "opendmarc")
 LEFT_OUT = ("./.*", "__pycache__", "./tests", "./screenshots", "./build", "*.egg-info")
 
 
 def put_checkout(host: Host, place: str = PLACE) -> None:
-    """Copy what `git clone` would bring."""
+    """Copy what `git clone` would bring, and the password that the answers point to."""
+    host.put(PASSWORD, SECRET, mode=0o600)
     host.put_tree(CHECKOUT, place, exclude=LEFT_OUT)
 
 
@@ -71,6 +73,10 @@ class Program:
         done = self("status", "--json", *words)
         return {step["id"]: step["state"] for step in json.loads(done.stdout)["steps"]}
 
+    def standing(self) -> set[str]:
+        """Give the states that steps are in, but for those that are left out."""
+        return {state for state in self.states().values() if state != "skipped"}
+
     def plan(self) -> dict[str, Any]:
         planned: dict[str, Any] = json.loads(self("plan", "-a", ANSWERS, "--json").stdout)
         return planned
@@ -97,10 +103,11 @@ def untouched(host: Host, *paths: str) -> Iterator[None]:
     """Assert that nothing below the paths (or /etc) is changed in this block."""
     before = host.tree(paths or ("/etc",), NOT_OURS)
     yield
-    assert tree.diff(before, host.tree(paths or ("/etc",), NOT_OURS)) == {}
+    changed = tree.diff(before, host.tree(paths or ("/etc",), NOT_OURS))
+    assert changed == {}, changed
 
 
-def started(host: Host, units: Sequence[str] = ("postfix", "postfix@-")) -> str:
+def started(host: Host, units: Sequence[str] = UNITS) -> str:
     """Tell when each unit was last started."""
     show = ["systemctl", "show", "-p", "Id,ActiveEnterTimestampMonotonic,NRestarts,MainPID"]
     return host.run([*show, *units]).stdout

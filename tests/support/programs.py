@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import ssl
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mailwizard import maincf
@@ -36,10 +39,12 @@ def hostname(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
 
 
 def postmap(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
-    """Compile a table: the file it makes is as new as its source."""
+    """Compile a table: the file it makes is as new as its source; -q finds nothing."""
+    if "-q" in argv:
+        return Completed(tuple(argv), 1)
     kind, _, source = argv[-1].partition(":")
     made = look.files[source]
-    look.files[source + SUFFIXES[kind]] = type(made)(b"compiled", mtime_ns=made.mtime_ns)
+    look.files[source + SUFFIXES[kind]] = type(made)(b"compiled", made.mode, mtime_ns=made.mtime_ns)
     return Completed(tuple(argv), 0)
 
 
@@ -75,9 +80,21 @@ def _set_main(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:
     return ""
 
 
-def _services(look: RecordedLook, folder: str, names: Sequence[str]) -> str:
+def _services(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:
+    for setting in settings:
+        _set_service(look, f"{folder}/master.cf", *setting.split("=", 1))
     lines = look.read(f"{folder}/master.cf").decode().splitlines()
     return "".join(f"{line}\n" for line in lines if line[:1] not in {" ", "#", ""})
+
+
+def _set_service(look: RecordedLook, path: str, name: str, line: str) -> None:
+    kept, ours = [], False
+    for each in look.read(path).decode().splitlines():
+        # options belong to the line above them
+        if each[:1] not in {" ", "\t"}:
+            ours = each.split()[:2] == name.split("/")
+        kept += [] if ours else [each]
+    look.files[path] = type(look.files[path])(("\n".join([*kept, line]) + "\n").encode())
 
 
 def _master(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:
@@ -89,7 +106,10 @@ def _master(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:
         name, _, value = setting.partition("=")
         service, kind, parameter = name.split("/")
         place = next(i for i, line in enumerate(lines) if line.split()[:2] == [service, kind])
-        lines.insert(place + 1, f"    -o {parameter}={value}")
+        option, first = f"    -o {parameter}=", place + 1
+        end = next((i for i in range(first, len(lines)) if lines[i][:1] != " "), len(lines))
+        kept = [line for line in lines[first:end] if not line.startswith(option)]
+        lines[first:end] = [f"{option}{value}", *kept]
     look.files[path] = type(look.files[path])(("\n".join(lines) + "\n").encode())
     return ""
 
@@ -103,6 +123,22 @@ def _options(lines: Sequence[str]) -> list[str]:
             name, _, value = line.split("-o ", 1)[1].partition("=")
             found.append(f"{service}/{name} = {value}\n")
     return found
+
+
+def getent(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
+    """Look up one account, recorded or made since."""
+    if argv[1] != "passwd" or len(argv) < 3:
+        return Completed(tuple(argv), 127, "", "not recorded")
+    recorded = look.answers["getent passwd"].out.splitlines()
+    made = look.memory.get("accounts", "").splitlines()
+    found = [line for line in (*recorded, *made) if line.startswith(f"{argv[2]}:")]
+    return Completed(tuple(argv), 0 if found else 2, "".join(f"{line}\n" for line in found))
+
+
+def useradd(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
+    """Make an account."""
+    look.memory["accounts"] = look.memory.get("accounts", "") + f"{argv[-1]}:x:1002:1002\n"
+    return Completed(tuple(argv), 0)
 
 
 def set_selections(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
@@ -119,10 +155,60 @@ def debconf_show(look: RecordedLook, argv: Sequence[str], stdin: str) -> Complet
     return Completed(tuple(argv), 0, "".join(f"* {key}: {known[key]}\n" for key in known))
 
 
+def openssl(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
+    """Keys and certificates in words: each says whose it is, and never ends."""
+    words = list(argv[1:])
+    given = dict(pairwise(words))
+    file = look.read(given.get("-in", "")).decode()
+    match words:
+        case ["genpkey", *_]:
+            out = "(a new key)\n"
+        case ["req", "-x509", *_]:
+            out = f"(an authority: {given['-subj']}, {given['-days']} days)\n"
+        case ["req", *_]:
+            out = f"(a request: {given['-subj']})\n"
+        case ["x509", "-req", *_]:
+            asked = look.read(given["-extfile"]).decode()
+            out = f"(a certificate for {given['-days']} days)\n{asked}"
+        case ["x509", *_] if "-ext" in words:
+            out = file.replace("subjectAltName=", "\n")
+        case ["x509", *_] if "-text" in words:
+            body = "".join(stdin.split("\n")[1:-2])
+            names = base64.b64decode(body).decode()
+            out = (
+                "Not Before: Jan  1 00:00:00 2020 GMT\nNot After : Jan  1 00:00:00 2100 GMT\n"
+                f"X509v3 Subject Alternative Name:\n    {names}\n"
+            )
+        case _:
+            out = ""
+    return Completed(tuple(argv), 0, out)
+
+
+def certbot(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
+    """certbot certonly: what it keeps, where the certificate says whose it is."""
+    given = dict(pairwise(argv))
+    names = [name for word, name in pairwise(argv) if word == "--domain"]
+    if "--dry-run" not in argv:
+        from support.recorded import Written
+
+        folder = "/etc/letsencrypt"
+        webroot = given.get("--webroot-path", "")
+        way = f"webroot\nwebroot_path = {webroot}," if webroot else "standalone"
+        kept = f"server = {given['--server']}\nauthenticator = {way}\n"
+        pem = ssl.DER_cert_to_PEM_cert(", ".join(f"DNS:{name}" for name in names).encode())
+        look.files[f"{folder}/live/mailwizard/fullchain.pem"] = Written(pem.encode())
+        look.files[f"{folder}/renewal/mailwizard.conf"] = Written(kept.encode())
+    return Completed(tuple(argv), 0)
+
+
 EVERYWHERE: dict[str, Program] = {
+    "certbot": certbot,
+    "openssl": openssl,
     "hostname": hostname,
     "postmap": postmap,
     "postalias": postmap,
+    "getent": getent,
+    "useradd": useradd,
 }
 DEBCONF: dict[str, Program] = {
     "debconf-set-selections": set_selections,

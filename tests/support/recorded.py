@@ -59,8 +59,7 @@ class RecordedLook:
         argv: Sequence[str],
         *,
         stdin: str = "",
-        timeout: float = 30,
-        env: Mapping[str, str] | None = None,
+        **_: object,
     ) -> Completed:
         self.asked.append(tuple(argv))
         missing = Completed(tuple(argv), 127, "", f"{argv[0]}: not recorded")
@@ -120,15 +119,15 @@ class RecordedHost(RecordedLook):
     written: dict[str, Written] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    aside: dict[str, bytes] = field(default_factory=dict)
 
     def run(
         self,
         argv: Sequence[str],
         *,
         stdin: str = "",
-        timeout: float = 120,
-        env: Mapping[str, str] | None = None,
         ok: Sequence[int] = (0,),
+        **_: object,
     ) -> Completed:
         self.ran.append(tuple(argv))
         self.stdin.append(stdin)
@@ -141,10 +140,7 @@ class RecordedHost(RecordedLook):
         self,
         unit: str,
         argv: Sequence[str],
-        *,
-        env: Mapping[str, str] | None = None,
-        before: Sequence[str] = (),
-        after: Sequence[str] = (),
+        **_: object,
     ) -> RecordedRun:
         return RecordedRun(self.run(argv, ok=range(256)))
 
@@ -176,7 +172,13 @@ class RecordedHost(RecordedLook):
     def make_dir(self, path: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> None:
         self.folders.add(path)
 
-    def secret(self, ref: SecretRef) -> str:
+    def keep(self, name: str, data: bytes) -> None:
+        self.aside[name] = data
+
+    def kept(self, name: str) -> bytes:
+        return self.aside.get(name, b"")
+
+    def secret(self, ref: SecretRef, *, lines: bool = False) -> str:
         return self.secrets[ref.env or ref.file]
 
 
@@ -186,8 +188,14 @@ def recorded(facts: Mapping[str, Any], platform: Distribution) -> RecordedHost:
         argv: Completed(tuple(shlex.split(argv)), *_recorded_answer(answer))
         for argv, answer in facts.get("commands", {}).items()
     }
-    files = {path: Written(text.encode()) for path, text in facts.get("files", {}).items()}
+    files = {path: _recorded_file(file) for path, file in facts.get("files", {}).items()}
     return RecordedHost(platform, files, set(facts.get("folders", ())), commands)
+
+
+def _recorded_file(file: str | Mapping[str, Any]) -> Written:
+    if isinstance(file, str):
+        return Written(file.encode())
+    return Written(file["text"].encode(), file["mode"])
 
 
 def _recorded_answer(answer: str | Mapping[str, Any]) -> tuple[int, str, str]:

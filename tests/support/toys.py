@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailwizard.answers import Answers
 from mailwizard.changes import FileContent, KeyedEntries, Service
 from mailwizard.engine import Engine
+from mailwizard.events import Event, Gate
 from mailwizard.host import LocalHost
 from mailwizard.journal import Journal
 from mailwizard.model import Change, Completed, Context, Host, Outcome, Probe, Result, Step
 from mailwizard.platform.debian import TRIXIE
+from mailwizard.stages import State
 
 
 class ToyHost(LocalHost):
@@ -21,6 +23,7 @@ class ToyHost(LocalHost):
     def __init__(self, root: Path) -> None:
         super().__init__(TRIXIE, str(root / "state"))
         self.units: dict[str, tuple[str, str]] = {}
+        self.changed: dict[str, int] = {}
         self.ran: list[tuple[str, ...]] = []
         self.broken: set[str] = set()
         self.make_dir(self.state_dir, 0o700)
@@ -30,10 +33,11 @@ class ToyHost(LocalHost):
         argv: Sequence[str],
         *,
         stdin: str = "",
-        timeout: float = 30,
-        env: Mapping[str, str] | None = None,
+        **_: object,
     ) -> Completed:
         enabled, active = self.units.get(argv[-1], ("disabled", "inactive"))
+        if "StateChangeTimestampMonotonic" in argv:
+            return Completed(tuple(argv), 0, f"{self.changed.get(argv[-1], 7)}\n")
         out = f"UnitFileState={enabled}\nActiveState={active}\n" if argv[1] == "show" else ""
         return Completed(tuple(argv), int(argv[0] in self.broken), out)
 
@@ -42,9 +46,8 @@ class ToyHost(LocalHost):
         argv: Sequence[str],
         *,
         stdin: str = "",
-        timeout: float = 120,
-        env: Mapping[str, str] | None = None,
         ok: Sequence[int] = (0,),
+        **_: object,
     ) -> Completed:
         self.ran.append(tuple(argv))
         name = argv[-1]
@@ -52,6 +55,8 @@ class ToyHost(LocalHost):
         verb = argv[1]
         enabled = {"enable": "enabled", "disable": "disabled"}.get(verb, enabled)
         active = {"start": "active", "restart": "active", "stop": "inactive"}.get(verb, active)
+        if verb in {"start", "restart", "reload", "stop"}:
+            self.changed[name] = self.changed.get(name, 7) + 1
         if verb != "reset-failed":
             self.units[name] = enabled, active
         return Completed(tuple(argv), 0)
@@ -125,3 +130,19 @@ class World:
 
     def files(self) -> dict[str, str]:
         return {p.name: p.read_text() for p in self.root.iterdir() if p.is_file()}
+
+
+def done(events: Iterable[Event]) -> list[Event]:
+    return list(events)
+
+
+def of(kind: type[Event], events: Iterable[Event]) -> list[str]:
+    return [getattr(event, "title", "") for event in events if isinstance(event, kind)]
+
+
+def state(world: World, step: str = "one") -> State:
+    return next(s.state for s in world.opened().states() if s.id == step)
+
+
+def gate(events: Iterable[Event]) -> Gate:
+    return next(event for event in events if isinstance(event, Gate))

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailwizard.errors import BadAnswer, WizardError
+from mailwizard.dkim import Standing
+from mailwizard.dnsdesk import Finding
+from mailwizard.errors import BadAnswer, BadUsage, WizardError
 from mailwizard.events import (
     AlreadySo,
     ChangeDone,
@@ -20,9 +22,9 @@ from mailwizard.events import (
     ProbeStarted,
     Undone,
 )
-from mailwizard.model import Outcome, Result, SecretRef, Step, worst
+from mailwizard.model import Outcome, Record, Result, SecretRef, Step, worst
 from mailwizard.stages import Drift, PlanItem, State, StepPlan, StepStatus
-from tui import fake_steps
+from tui import fake_dns, fake_keys, fake_steps
 from tui.fake_steps import PROBES, STEPS
 
 
@@ -36,6 +38,7 @@ class FakeEngine:
     state: dict[str, State] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
     """Verdicts by probe id that replace the good ones."""
+    why: dict[str, dict[str, str]] = field(default_factory=dict)
     drift: Drift | None = None
     apply_fails: Failed | None = None
     apply_raises: Exception | None = None
@@ -46,6 +49,11 @@ class FakeEngine:
     prepare_fails: Failed | None = None
     packages_in_place: bool = False
     applied: set[str] = field(default_factory=set)
+    dns: list[list[Finding]] = field(default_factory=fake_dns.findings)
+    """What each look hears; the last one again and again."""
+    dns_refused: BadUsage | None = None
+    keys: int = 0
+    """How far the change of the signing key is (fake_keys.WAY)."""
     saved: dict[str, str] = field(default_factory=dict)
     crashes: list[BaseException] = field(default_factory=list)
 
@@ -71,6 +79,9 @@ class FakeEngine:
     def set_enabled(self, step_id: str, on: bool) -> None:
         self.calls.append(f"enable {step_id} {on}")
         self.state[step_id] = State.PENDING if on else State.SKIPPED
+
+    def reasons(self, step_id: str) -> dict[str, str]:
+        return self.why.get(step_id, {})
 
     def defaults(self, step_id: str) -> dict[str, Any]:
         return {**fake_steps.DEFAULTS.get(step_id, {}), **self.values.get(step_id, {})}
@@ -157,9 +168,12 @@ class FakeEngine:
             self.applied.discard(step_id)
 
     def dependents(self, step_ids: Sequence[str]) -> tuple[str, ...]:
-        done = {name for name, state in self.state.items() if state is not State.PENDING}
-        later = [s.id for s in self.steps if set(s.needs) & set(step_ids) and s.id in done]
-        return tuple(name for name in later if self.state[name] is not State.SKIPPED)
+        gone = set(step_ids)
+        left_out = {State.PENDING, State.SKIPPED}
+        for step in self.steps:
+            if gone & set(step.needs) and self.state[step.id] not in left_out:
+                gone.add(step.id)
+        return tuple(step.id for step in self.steps if step.id in gone - set(step_ids))
 
     def states(self) -> list[StepStatus]:
         return [StepStatus(step.id, self.state[step.id]) for step in self.steps]
@@ -167,6 +181,30 @@ class FakeEngine:
     def next_step(self) -> str | None:
         ready = {State.VERIFIED, State.SKIPPED}
         return next((step.id for step in self.steps if self.state[step.id] not in ready), None)
+
+    def records(self) -> list[Record]:
+        if self.dns_refused is not None:
+            raise self.dns_refused
+        return [one.record for one in self.dns[0]]
+
+    def look_up(self, records: Sequence[Record], *, patient: bool = False) -> list[Finding]:
+        self.calls.append(f"look up {len(records)}{' patiently' if patient else ''}")
+        return self.dns.pop(0) if len(self.dns) > 1 else self.dns[0]
+
+    def signing_keys(self) -> Standing:
+        if self.dns_refused is not None:
+            raise self.dns_refused
+        return fake_keys.WAY[self.keys]
+
+    def rotate_key(self) -> Iterator[Event]:
+        self.calls.append("rotate")
+        yield from fake_keys.rotating(self.keys)
+        self.keys += 1
+
+    def abandon_key(self) -> Iterator[Event]:
+        self.calls.append("abandon")
+        yield from fake_keys.taken_back()
+        self.keys = 0
 
     def log_path(self, step_id: str) -> str:
         return f"/var/lib/mailwizard/log/{step_id}.log"

@@ -1,30 +1,14 @@
-"""What the fake engine knows: twelve steps of a mail server on mail.example.org."""
+"""What the fake engine knows: the steps of a mail server on mail.example.org, and made-up facts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from mailwizard.fields import (
-    Address,
-    AliasName,
-    AliasTarget,
-    Bool,
-    Choice,
-    Domain,
-    HostName,
-    Integer,
-    Listing,
-    Login,
-    Network,
-    OneOrMore,
-    SecretField,
-    Size,
-    Table,
-    Text,
-)
-from mailwizard.model import Change, Context, Kind, Outcome, Preview, Probe, Question, Result, Step
+from mailwizard.model import Change, Context, Outcome, Preview, Probe, Result, Step
 from mailwizard.stages import PlanItem
+from mailwizard.steps import STEPS as HOWTO
 
 
 def _nothing(_context: Context) -> Iterator[Change]:
@@ -35,106 +19,8 @@ def _no_probes(_context: Context) -> Iterator[Probe]:
     return iter(())
 
 
-def ask(name: str, label: str, kind: Kind, about: str = "", *, optional: bool = False) -> Question:
-    return Question(
-        name, label, kind, lambda _context: None, about, optional, isinstance(kind, SecretField)
-    )
-
-
-def step(
-    name: str,
-    title: str,
-    explain: str,
-    *questions: Question,
-    needs: tuple[str, ...] = (),
-    optional: bool = False,
-) -> Step:
-    return Step(
-        name, title, explain, questions, _nothing, _no_probes, needs=needs, optional=optional
-    )
-
-
-STEPS: tuple[Step, ...] = (
-    step(
-        "hostname",
-        "Host name",
-        "Other mail servers look this name up, forwards and backwards, before they accept a "
-        "letter. It has to be the full name, the same in /etc/hosts, in the DNS and in every "
-        "greeting.\n\nThe reverse record is set by whoever gave you the address.",
-        ask("fqdn", "Full host name", HostName(), "The name this host has in the DNS."),
-        ask("address", "IPv4 address", Address(4), "Where others reach this host."),
-        ask("address6", "IPv6 address", Address(6), "Leave it empty without IPv6.", optional=True),
-    ),
-    step(
-        "postfix",
-        "Postfix basics",
-        "Postfix takes mail for your domains, and relays for nobody else. Which domains these "
-        "are, and from which networks it accepts mail to everywhere, is all it has to know.",
-        ask("domains", "Domains", Listing(Domain(), 1), "Mail to these stays on this host."),
-        ask("networks", "Trusted networks", Listing(Network()), "They may send anywhere."),
-        ask("message_size", "Largest message", Size(), "Bigger ones are refused."),
-        needs=("hostname",),
-    ),
-    step(
-        "aliases",
-        "Aliases",
-        "Mail to root and postmaster must reach a person.",
-        ask("root", "Root's mail goes to", Login(), "A login that exists."),
-        ask(
-            "aliases",
-            "Other aliases",
-            Table(AliasName(), OneOrMore(AliasTarget())),
-            "One a line: name = login, login",
-            optional=True,
-        ),
-        needs=("postfix",),
-    ),
-    step(
-        "dovecot",
-        "Mailboxes (Dovecot)",
-        "Dovecot gives the mail to its readers.",
-        ask("protocols", "Protocols", Listing(Text(), 1), "imap, or imap and pop3"),
-        needs=("postfix",),
-    ),
-    step(
-        "certificates",
-        "Certificates",
-        "Everything that needs a password is encrypted first. The certificate comes from a "
-        "public authority, from one of your own, or from files that you have.",
-        ask(
-            "source",
-            "Certificate from",
-            Choice(("private-ca", "acme", "files")),
-            "acme is Let's Encrypt and its like; it needs port 80 reachable from outside.",
-        ),
-        ask("email", "Contact address", Text(), "Told when a certificate is about to expire."),
-        ask("staging", "Test authority", Bool(), "Certificates that nobody trusts, for trying."),
-        needs=("dovecot",),
-    ),
-    step(
-        "submission",
-        "Submission",
-        "Your users hand in their letters with a password.",
-        ask("ports", "Ports", Listing(Integer(1, 65535), 1), "465 is the modern one."),
-        ask("sender_login_match", "Own addresses only", Bool(), "Nobody sends as another."),
-        needs=("certificates",),
-    ),
-    step(
-        "relay",
-        "Relay host",
-        "Where port 25 outwards is blocked, another server passes the mail on.",
-        ask("host", "Relay host", Text(free=True), "In brackets: without an MX lookup."),
-        ask("username", "User name", Text(), "The account at the relay host."),
-        ask("password", "Password", SecretField(), "Kept in a file that only root can read."),
-        needs=("postfix",),
-        optional=True,
-    ),
-    step("protection", "Protection", "Who may not get in."),
-    step("amavis", "Spam and virus filter", "Looks into each letter.", optional=True),
-    step("authentication", "SPF, DKIM and DMARC", "Proves that your letters are yours."),
-    step("opendmarc", "DMARC checks", "Asks the same of others.", optional=True),
-    step("firewall", "Firewall", "Only the ports that are needed.", optional=True),
-)
+# The product's steps, with its words and questions.
+STEPS: tuple[Step, ...] = tuple(replace(each, plan=_nothing, probes=_no_probes) for each in HOWTO)
 
 OFF = {"relay", "firewall"}
 
@@ -147,9 +33,32 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "aliases": {"root": "alice", "aliases": {"postmaster": ["alice"], "info": ["alice", "bob"]}},
     "dovecot": {"protocols": ["imap"]},
-    "certificates": {"source": "private-ca", "email": "alice@example.org", "staging": False},
-    "submission": {"ports": [465, 587], "sender_login_match": True},
+    "certificates": {
+        "source": "private-ca",
+        "names": ["mail.example.org", "imap.example.org"],
+        "directory": "https://acme.example.net/directory",
+        "email": "alice@example.org",
+    },
+    "submission": {"ports": ["465", "587"], "sender_login_match": True},
     "relay": {"host": "[smtp.example.net]:587", "username": "example"},
+    "firewall": {"services": ["smtp", "submissions", "submission", "imaps"], "lan": []},
+    "protection": {
+        "resolver": False,
+        "blocklists": ["zen.spamhaus.org=127.0.0.[2..11]"],
+        "greylist": False,
+        "header_checks": [],
+        "helo_checks": True,
+        "watch_first": False,
+    },
+    "amavis": {"virus": True, "spam": True, "unscanned": "wait"},
+    "authentication": {
+        "selector": "mw202606",
+        "signer": "amavis",
+        "spf_policy": "~all",
+        "dmarc_policy": "none",
+        "dmarc_reports": "postmaster@example.org",
+    },
+    "opendmarc": {"reject": False},
 }
 
 PACKAGES = (

@@ -122,6 +122,16 @@ async def test_a_complaint_over_several_answers_stands_beside_its_field() -> Non
     assert not [call for call in engine.calls if call.startswith("apply")]
 
 
+async def test_why_something_is_not_proposed_is_said_beside_its_question() -> None:
+    why = "Not proposed: this host has 2.0 GiB of memory, ClamAV wants 3 GiB or more."
+    engine = FakeEngine(why={"amavis": {"virus": why}})
+    async with WizardApp(engine).run_test() as pilot:
+        await go_to(pilot, "amavis")
+        await pilot.press("down")
+        await until(pilot, lambda: why in " ".join(text(pilot).split()))
+        assert "twice that during an update." in " ".join(text(pilot).split())
+
+
 async def test_a_typed_secret_never_reaches_screen_or_answers() -> None:
     engine = FakeEngine()
     async with WizardApp(engine).run_test() as pilot:

@@ -240,6 +240,32 @@ async def _help(pilot: Pilot[None]) -> None:
     await until(pilot, lambda: "Right is" in text(pilot))
 
 
+async def _dns(pilot: Pilot[None]) -> None:
+    await go_to(pilot, "postfix")
+    await pilot.press("f7")
+    await until(pilot, lambda: "4 records" in text(pilot))
+
+
+async def _dns_record(pilot: Pilot[None]) -> None:
+    await _dns(pilot)
+    await pilot.press("down", "down", "enter")
+    await until(pilot, lambda: "in full" in text(pilot))
+
+
+async def _keys(pilot: Pilot[None]) -> None:
+    await go_to(pilot, "postfix")
+    await pilot.press("f9")
+    await until(pilot, lambda: "Whoever runs the zone" in text(pilot))
+
+
+async def _keys_changed(pilot: Pilot[None]) -> None:
+    await _keys(pilot)
+    await pilot.press("f10")
+    await until(pilot, lambda: pilot.app.screen.query("#go"))
+    await pilot.press("right", "enter")
+    await until(pilot, lambda: "published until" in text(pilot) and "signatures" in text(pilot))
+
+
 async def _finish(pilot: Pilot[None]) -> None:
     await ready(pilot)
     await pilot.press("f10")
@@ -276,6 +302,10 @@ SHOTS: dict[str, Shot] = {
     "log": Shot(FakeEngine, _log),
     "quit": Shot(FakeEngine, _quit),
     "help": Shot(FakeEngine, _help),
+    "dns": Shot(FakeEngine, _dns),
+    "dns-record": Shot(FakeEngine, _dns_record),
+    "keys": Shot(lambda: FakeEngine(keys=1), _keys),
+    "keys-changed": Shot(lambda: FakeEngine(keys=1), _keys_changed),
     "finish": Shot(_finished, _finish),
     "small": Shot(FakeEngine, _small, (50, 12)),
 }

@@ -162,6 +162,13 @@ def test_a_step_may_be_on_by_itself() -> None:
     assert off.resolve(steps, LOOK) == {"filter": {"enabled": False}}
 
 
+def test_a_step_that_is_proposed_is_on_until_somebody_says_otherwise() -> None:
+    steps = (step("filter", ask("size", Size(), 5), optional=True, proposed=True),)
+    assert Answers.empty(steps).resolve(steps, LOOK) == {"filter": {"enabled": True, "size": 5}}
+    off = Answers.from_text("[filter]\nenabled = false", steps)
+    assert off.resolve(steps, LOOK) == {"filter": {"enabled": False}}
+
+
 def test_one_value_at_a_time() -> None:
     answers = Answers.empty(STEPS).with_value("hostname", "fqdn", "Mail.example.org")
     assert answers.given("hostname", "fqdn") == "mail.example.org"

@@ -145,3 +145,32 @@ def test_a_service_is_validated_before_it_is_touched(host: RecordedHost) -> None
         Service("postfix", validate=(("postfix", "check"),)).apply(host)
     assert caught.value.tail == ("warning: not owned by root",)
     assert host.ran == []
+
+
+class Reloading(RecordedHost):
+    """A daemon whose processes end one by one after a reload, but for one that has a client."""
+
+    steps: tuple[bytes, ...] = ()
+
+    def read(self, path: str) -> bytes:
+        if path != "/proc/7/task/7/children":
+            return super().read(path)
+        now, *rest = self.steps
+        self.steps = tuple(rest) or (now,)
+        return now
+
+
+@pytest.mark.parametrize("last", [b"20 21 ", b"12 20 21 "])
+def test_a_reload_is_over_when_nobody_of_before_waits_for_a_client(
+    host: RecordedHost, last: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailwizard.changes.service.IDLE_SECONDS", 0.1)
+    files = {**host.files, "/var/spool/postfix/pid/master.pid": Written(b"    7\n")}
+    busy = Reloading(files=files, programs=host.programs)
+    busy.steps = (b"10 11 12 ", b"10 11 12 ", b"11 12 20 ", last)
+    Service("postfix", worker="postfix-worker").apply(busy)
+    assert list(busy.steps) == [last]
+    # after a restart there is nobody of before
+    busy.steps = (b"10 11 12 ", b"12 ")
+    Service("postfix", "restart", worker="postfix-worker").apply(busy)
+    assert len(busy.steps) == 2

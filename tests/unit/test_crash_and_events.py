@@ -63,9 +63,11 @@ EVENTS: list[events.Event] = [
     events.Drifted("postfix", "set", ("main.cf a",), "diff"),
     events.ProbeStarted("postfix", "SMTP-06", "relay", "swaks"),
     events.ProbeDone("postfix", "SMTP-06", "relay", "swaks", RESULT, 1.5),
+    events.Proposed("hostname", "relay", "Relay host", "port 25 is blocked"),
     events.Gate("postfix", False, Outcome.FAIL, 3, 2.0),
     events.Failed("postfix", "message", "hint", ("tail",)),
     events.Undone("postfix", "set", "problem"),
+    events.KeyStage("authentication", "mw202611", "pending", "said"),
     events.Finished("", 1, "said"),
 ]
 

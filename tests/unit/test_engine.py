@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier
 
 import pytest
-from support.toys import ToyProbe, World
+from support.toys import ToyProbe, World, done, gate, of, state
 
 from mailwizard import unattended
-from mailwizard.changes import FileContent, Service
+from mailwizard.changes import FileContent
 from mailwizard.commands import _say
+from mailwizard.engine import make
 from mailwizard.errors import CommandFailed, ProofFailed
 from mailwizard.events import (
     AlreadySo,
     ChangeDone,
     Drifted,
-    Event,
     Failed,
     Finished,
     Gate,
+    Proposed,
     Undone,
 )
-from mailwizard.model import Host, Look, Outcome, Preview, Subject
+from mailwizard.model import Host, Look, Outcome, Preview, Result, Subject
 from mailwizard.stages import State
 from mailwizard.subjects import File
 
@@ -57,22 +59,6 @@ class Breaking:
 
     def shell(self, look: Look) -> str:
         return "false"
-
-
-def done(events: Iterable[Event]) -> list[Event]:
-    return list(events)
-
-
-def of(kind: type[Event], events: Iterable[Event]) -> list[str]:
-    return [getattr(event, "title", "") for event in events if isinstance(event, kind)]
-
-
-def state(world: World, step: str = "one") -> State:
-    return next(s.state for s in world.opened().states() if s.id == step)
-
-
-def gate(events: Iterable[Event]) -> Gate:
-    return next(event for event in events if isinstance(event, Gate))
 
 
 def test_from_nothing_to_verified_and_a_second_run_changes_nothing(world: World) -> None:
@@ -125,6 +111,43 @@ def test_a_fail_alone_closes_the_gate(world: World, outcome: Outcome, is_open: b
     # what a closed gate found wrong is there to be looked at
     assert world.path("one").exists()
     assert state(world) is (State.VERIFIED if is_open else State.FAILED)
+
+
+def test_with_nothing_to_change_all_steps_are_asked_at_once(world: World) -> None:
+    done(unattended.run(world.engine, ["one", "two"]))
+    both = Barrier(2, timeout=4)
+
+    def meets() -> Result:
+        both.wait()
+        return Result(Outcome.PASS, "so it is")
+
+    world.probes = {"one": [ToyProbe("a", meets)], "two": [ToyProbe("b", meets)]}
+    events = done(unattended.run(world.engine, ["one", "two"]))
+    assert [(e.step, e.outcome) for e in events if isinstance(e, Gate)] == [
+        ("one", Outcome.PASS),
+        ("two", Outcome.PASS),
+    ]
+    assert "b" in Path(world.engine.log_path("two")).read_text()
+    world.probes["two"] = [ToyProbe("b", Outcome.FAIL)]
+    finished = done(unattended.run(world.engine, ["one", "two"]))[-1]
+    assert isinstance(finished, Finished)
+    assert (finished.step, finished.code) == ("two", 1)
+    assert [state(world, step) for step in ("one", "two")] == [State.VERIFIED, State.FAILED]
+
+
+def test_a_way_on_is_proposed_until_somebody_decides(world: World) -> None:
+    blocked = Result(Outcome.WARN, "port 25 is blocked", suggests="more")
+    world.probes["one"] = [ToyProbe("a", lambda: blocked)]
+    engine = world.engine
+
+    def proposed() -> list[tuple[str, str]]:
+        heard = done(engine.probe("one"))
+        return [(e.proposal, e.reason) for e in heard if isinstance(e, Proposed)]
+
+    assert proposed() == [("more", "port 25 is blocked")]
+    for decision in (False, True):
+        engine.set_enabled("more", decision)
+        assert proposed() == []
 
 
 def test_a_critical_fail_goes_back_to_what_last_passed(world: World) -> None:
@@ -217,28 +240,6 @@ def test_a_change_cut_short_is_due_again_though_it_looks_done(world: World) -> N
     assert state(world) is State.APPLIED
 
 
-def test_a_service_follows_what_its_step_changed_and_two_do_not_chase_each_other(
-    world: World,
-) -> None:
-    world.extra["one"] = [Service("dovecot")]
-    done(unattended.run(world.engine, ["one"]))
-    assert world.engine.plan("one").pending == ()
-    world.text["one"] = "changed\n"
-    titles = [item.title for item in world.engine.plan("one").pending]
-    assert titles[-2:] == ["put dovecot into service", "put postfix into service"]
-    # killed after the file, before the services: they are behind
-    world.path("one").write_text("changed\n")
-    change = FileContent(str(world.path("one")), "changed\n")
-    subjects = tuple(change.subjects(world.host))
-    images = [subject.capture(world.host) for subject in subjects]
-    entry = world.engine.journal.intend("one", change.title, subjects, images, "")
-    world.engine.journal.done(entry, images)
-    world.text["one"] = "changed\n"
-    titles = [item.title for item in world.opened().plan("one").pending]
-    assert "put dovecot into service" in titles
-    assert "put postfix into service" in titles
-
-
 def test_edits_by_hand_stop_the_run_and_keep_every_byte(world: World) -> None:
     done(unattended.run(world.engine, ["one"]))
     world.path("one").write_text("by hand\r\n")
@@ -326,3 +327,14 @@ def test_recovery_sweeps_half_written_files(world: World) -> None:
     (world.root / ".other.mailwizard-new").write_text("not ours")
     world.opened().recover()
     assert {p.name for p in world.root.glob(".*")} == {".other.mailwizard-new"}
+
+
+def test_what_was_done_beside_a_step_goes_back_with_it(world: World) -> None:
+    engine = world.opened()
+    path = str(world.path("beside"))
+    make(engine.host, engine.journal, "one.beside", FileContent(path, "ours"))
+    assert [event.problem for event in engine.undo(["two"]) if isinstance(event, Undone)] == []
+    assert Path(path).exists()
+    list(engine.undo(["one"]))
+    assert not Path(path).exists()
+    assert engine.journal.entries() == []

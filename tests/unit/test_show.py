@@ -137,6 +137,8 @@ def test_a_plan_shows_what_is_needed_and_names_the_rest() -> None:
         " 3. hosts  (already so)",
     ]
     assert "nothing to change" in show.plan_lines(StepPlan(step, items[2:]))[0]
+    why = "Look for viruses: Not proposed: this host has 1.0 GiB of memory."
+    assert show.plan_lines(StepPlan(step, items, (why,)))[1] == f"      {why}"
 
 
 def test_a_drift_shows_three_versions() -> None:
@@ -184,7 +186,10 @@ def test_the_json_of_a_plan_tells_edits_by_hand() -> None:
     shown = json.loads(json.dumps(show.plan_json([plan], ["postfix"])))
     change = {"title": "limits", "needed": True, "preview": "+a", "is_diff": True}
     change["edited_by_hand"] = ["main.cf:a"]
-    assert shown == {"packages": ["postfix"], "steps": [{"id": "postfix", "changes": [change]}]}
+    assert shown == {
+        "packages": ["postfix"],
+        "steps": [{"id": "postfix", "reasons": [], "changes": [change]}],
+    }
 
 
 def test_the_dialogue_is_shown_whole() -> None:

@@ -21,6 +21,7 @@ from mailwizard.subjects import (
     MainCf,
     MasterCf,
     Unit,
+    WaitingMail,
     load,
     path_of,
 )
@@ -32,6 +33,7 @@ SUBJECTS: list[tuple[Subject, str]] = [
     (MainCf.of("/etc/postfix/main.cf", ["b", "a"]), "/etc/postfix/main.cf"),
     (MasterCf.of("/etc/postfix/master.cf", ["smtp/inet/x"]), "/etc/postfix/master.cf"),
     (Unit("postfix.service"), ""),
+    (WaitingMail(), ""),
     (KernelHostName(), ""),
     (DebconfAnswers("postfix"), ""),
     (InstalledPackages(), ""),
@@ -184,9 +186,20 @@ def test_a_unit_runs_and_is_enabled_as_before(
     host.units[unit.name] = before
     image = unit.capture(host)
     host.units[unit.name] = now
+    host.changed[unit.name] = 8
     unit.restore(host, image, None)
     assert [argv[1] for argv in host.ran] == verbs
     assert host.units[unit.name] == before
+
+
+def test_a_unit_that_nobody_touched_is_not_restarted(host: ToyHost) -> None:
+    unit = Unit("dovecot.service")
+    host.units[unit.name] = ("enabled", "active")
+    unit.restore(host, unit.capture(host), None)
+    assert host.ran == []
+    older = {"enabled": "enabled", "active": True}  # of a journal that did not write it down
+    unit.restore(host, older, None)
+    assert [argv[1] for argv in host.ran] == ["reset-failed", "restart"]
 
 
 def test_the_running_name_is_set_back() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,15 @@ class Bench:
         self.suite = suite
         self.host = host
         self.internet = internet
-        for name in ("kit.sh", "asker.py"):
+        for name in ("kit.sh", "asker.py", "authenticator.py"):
             host.put(HERE / name, f"/root/{name}")
         self.shell("keep")
         self._asker = host.popen(f"exec {PYTHON} /root/asker.py 2>/root/asker.err")
-        self.sound = self.ask(None)
+
+    @cached_property
+    def sound(self) -> dict[str, Verdict]:
+        """What every probe said before anything was broken."""
+        return self.ask(None)
 
     def ask(
         self, ids: Iterable[str] | None, options: Mapping[str, Any] | None = None
@@ -65,6 +70,12 @@ class Bench:
                 fault.mend(self.host, self.internet)
             if fault.do:
                 self.shell(fault.undo)
+
+    def try_out(self, fault: Fault) -> tuple[dict[str, Verdict], dict[str, Verdict]]:
+        """What the fault's probes say while it is there, and after it is mended."""
+        with self.broken(fault):
+            broken = self.ask(fault.turns, fault.options)
+        return broken, self.ask(fault.turns)
 
     def close(self) -> None:
         """End the asking."""

@@ -13,25 +13,11 @@ SILENT = (
     *("DELIVERY-ALIAS:root", "DELIVERY-ALIAS:postmaster", "DELIVERY-ALIAS:abuse"),
     "DELIVERY-LIST:sales",
 )
+SUBMISSION = ("SUB-01", "SUB-02", "SUB-04", "SUB-06", "SUB-07", "TLS-05:465", "TLS-12:587")
 TAKERS = (
     *("SMTP-09", "SMTP-11", "SMTP-12", "SMTP-13", "SMTP-16"),
     *("DELIVERY-ALIAS:root", "DELIVERY-LIST:sales"),
 )
-# Dovecot's authentication server as far as smtpd asks it before it says AUTH in EHLO.
-AUTHENTICATOR = """
-import os, socketserver
-PATH = "/var/spool/postfix/private/fault-auth"
-HELLO = b"VERSION\\t1\\t1\\nMECH\\tPLAIN\\tplaintext\\nSPID\\t1\\nCUID\\t1\\nCOOKIE\\t0\\nDONE\\n"
-class Handler(socketserver.StreamRequestHandler):
-    def handle(self):
-        self.wfile.write(HELLO)
-        for line in self.rfile:
-            if line.startswith(b"AUTH"):
-                self.wfile.write(b"OK\\t" + line.split()[1] + b"\\tuser=x\\n")
-server = socketserver.ThreadingUnixStreamServer(PATH, Handler)
-os.chmod(PATH, 0o666)
-server.serve_forever()
-"""
 
 SERVICE = (
     Fault(
@@ -42,7 +28,7 @@ SERVICE = (
     ),
     Fault(
         "nobody can sit outside: ip is missing",
-        dict.fromkeys(("SMTP-01", *SILENT), "unknown: from outside"),
+        dict.fromkeys(("SMTP-01", *SILENT, *SUBMISSION), "unknown: from outside"),
         "fake ip 'exit 127'",
         # a refusal is remembered for three seconds
         "no_fakes; sleep 3",
@@ -161,12 +147,9 @@ VERBS = (
     Fault(
         "passwords are taken without TLS (AUTH)",
         {"SMTP-34": "fail: AUTH"},
-        f"cat >/root/authenticator.py <<'END'{AUTHENTICATOR}END\n"
-        "setsid python3 /root/authenticator.py </dev/null >/dev/null 2>&1 &\n"
-        "echo $! >/root/listeners\n"
         "postconf -P smtp/inet/smtpd_sasl_auth_enable=yes\n"
-        "main smtpd_sasl_type=dovecot smtpd_sasl_path=private/fault-auth",
-        "no_listeners; rm /var/spool/postfix/private/fault-auth; sound",
+        "postconf -e smtpd_tls_auth_only=no; authenticator PLAIN",
+        "no_authenticator",
     ),
 )
 

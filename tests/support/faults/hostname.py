@@ -7,6 +7,7 @@ STATE = "/var/lib/mailwizard/answers.toml"
 MEMINFO = """
 printf 'MemTotal: 1000000 kB\\nMemAvailable: %s kB\\n' {} >/root/meminfo
 mount --bind /root/meminfo /proc/meminfo"""
+NO_DOVECOT, DOVECOT = "systemctl stop dovecot", "systemctl start dovecot"
 NOT_A_CONTAINER = "fake systemd-detect-virt 'exit 1'"
 CLOUD = "fake cloud-init :; mkdir -p /etc/cloud/cloud.cfg.d"
 NO_CLOUD = "no_fakes; rm -r /etc/cloud; restored"
@@ -121,14 +122,14 @@ FAULTS = (
     Fault(
         "another program on port 143",
         {"HOST-PORTS": "fail: port 143 is held by squatter"},
-        "listener 0.0.0.0 143",
-        "no_listeners",
+        f"{NO_DOVECOT}; listener 0.0.0.0 143",
+        f"no_listeners; {DOVECOT}",
     ),
     Fault(
-        "another program on port 465, over IPv6",
-        {"HOST-PORTS": "fail: port 465 is held by squatter"},
-        "listener :: 465",
-        "no_listeners",
+        "another program on port 993, over IPv6",
+        {"HOST-PORTS": "fail: port 993 is held by squatter"},
+        f"{NO_DOVECOT}; listener :: 993",
+        f"no_listeners; {DOVECOT}",
     ),
     Fault(
         "another program on port 80",

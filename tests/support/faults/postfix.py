@@ -144,7 +144,8 @@ TRUST = (
         "everybody is permitted before the guard",
         {"SMTP-06": f"fail: {OPEN}", "SMTP-08": f"fail: check_client_access {GUARD}"},
         "open='check_client_access static:OK, reject_unauth_destination'; "
-        'main "smtpd_relay_restrictions=$open" "smtpd_recipient_restrictions=$open"',
+        'main "smtpd_relay_restrictions=$open" "smtpd_recipient_restrictions=$open" '
+        "smtpd_client_restrictions= smtpd_helo_restrictions= smtpd_sender_restrictions=",
     ),
     Fault(
         "permit first, in the list that decides",
@@ -165,7 +166,8 @@ TRUST = (
         },
         "own='check_sender_access inline:{example.test=OK}'; main "
         '"smtpd_relay_restrictions=$own, reject_unauth_destination" '
-        '"smtpd_recipient_restrictions=$own"',
+        '"smtpd_recipient_restrictions=$own" smtpd_client_restrictions= smtpd_helo_restrictions= '
+        "smtpd_sender_restrictions=",
     ),
     Fault(
         "the guard is only a warning",
@@ -186,7 +188,8 @@ TRUST = (
     Fault(
         "no service takes mail",
         {"SMTP-06": "unknown: refused", "SMTP-08": "unknown: no smtpd service"},
-        "postconf -MX smtp/inet; systemctl restart postfix",
+        "postconf -MX smtp/inet submission/inet submissions/inet 127.0.0.1:10025/inet; "
+        "stopped; systemctl start postfix",
         "sound_again",
     ),
     Fault(
@@ -250,17 +253,17 @@ SERVICE = (
     ),
     Fault(
         "a port behind a filter is open to the outside",
-        {"HOST-11": "fail: 0.0.0.0:10025 squatter is open to the outside"},
-        "listener 0.0.0.0 10025",
+        {"HOST-11": "fail: 0.0.0.0:10035 squatter is open to the outside"},
+        "listener 0.0.0.0 10035",
         "no_listeners",
-        options={"private": [10025]},
+        options={"private": [10035]},
     ),
     Fault(
         "(no fault) a port behind a filter on loopback",
         {"HOST-11": "pass"},
-        "listener 127.0.0.1 10025",
+        "listener 127.0.0.1 10035",
         "no_listeners",
-        options={"private": [10025]},
+        options={"private": [10035]},
     ),
 )
 

@@ -13,6 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mailwizard.dkim.stages import Rotation, Stage
+from mailwizard.dkim.standing import KeyRow, Standing
+from mailwizard.dnsdesk import Finding, Verdict
 from mailwizard.errors import BadAnswer, CommandFailed
 from mailwizard.events import (
     AlreadySo,
@@ -20,7 +23,9 @@ from mailwizard.events import (
     ChangeStarted,
     Event,
     Failed,
+    Finished,
     Gate,
+    KeyStage,
     Output,
     ProbeDone,
     ProbeStarted,
@@ -28,7 +33,7 @@ from mailwizard.events import (
     Undone,
 )
 from mailwizard.fields import HostName, Integer, SecretField
-from mailwizard.model import Context, Outcome, Preview, Question, Result, Step
+from mailwizard.model import Context, Outcome, Preview, Question, Record, Result, Step
 from mailwizard.plain import run_plain
 from mailwizard.stages import Drift, PlanItem, State, StepPlan, StepStatus
 
@@ -103,6 +108,9 @@ class FakeEngine:
     def set_enabled(self, step_id: str, on: bool) -> None:
         self.kept["off"] = [] if on else [step_id]
         self._note(f"enabled {step_id} {on}")
+
+    def reasons(self, step_id: str) -> dict[str, str]:
+        return {"fqdn": "Proposed: this host calls itself so."} if step_id == "hostname" else {}
 
     def defaults(self, step_id: str) -> dict[str, Any]:
         if "crash" in self.faults:
@@ -201,8 +209,37 @@ class FakeEngine:
         ready = (State.VERIFIED, State.SKIPPED)
         return next((status.id for status in self.states() if status.state not in ready), None)
 
+    def signing_keys(self) -> Standing:
+        rows = (KeyRow("example.org", "mw202511", "active", "signs; 371 days old"),)
+        if not self.kept.get("waiting"):
+            return Standing(rows, "mw202511 signs; no key is being changed.")
+        rotation = Rotation("mw202511", "mw202611", Stage.PENDING, "2026-11-21T12:00:00+00:00")
+        return Standing(rows, "mw202511 signs; mw202611 waits for its record.", rotation)
+
+    def rotate_key(self) -> Iterator[Event]:
+        self.kept["waiting"] = True
+        self._note("rotate")
+        yield KeyStage("authentication", "mw202611", "pending", "takes the place of mw202511")
+        yield Finished("authentication", 1, "mw202511 goes on signing.")
+
+    def abandon_key(self) -> Iterator[Event]:
+        self.kept["waiting"] = False
+        self._note("abandon")
+        yield Finished("authentication", 0, "mw202611 is gone.")
+
     def log_path(self, step_id: str) -> str:
         return f"/var/lib/mailwizard/log/{step_id}.log"
+
+    def records(self) -> list[Record]:
+        if "unanswered" in self.faults:
+            raise BadAnswer("hostname.fqdn", "is missing")
+        return [Record("example.org", "MX", "10 mail.example.org.", "Mail is brought here.")]
+
+    def look_up(self, records: Sequence[Record]) -> list[Finding]:
+        self._note("look up")
+        there = self.kept["calls"].count("look up") > 1
+        outcome = Verdict.RIGHT if there else Verdict.ABSENT
+        return [Finding(one, outcome, ()) for one in records]
 
     def shell(self) -> None:
         self._note("shell")

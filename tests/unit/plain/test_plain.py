@@ -106,7 +106,11 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
 
 def test_the_whole_walk(start: Start) -> None:
     person = start()
-    person.begins()
+    person.types("", "Number, or Enter")
+    person.picks("Yes", "Install them?")
+    person.sees("Proposed: this host calls itself so.")
+    person.types("", "[mail.example.org]")
+    person.types("", "[none]")
     person.sees("+smtpd_relay_restrictions")
     person.sees("systemctl restart postfix")
     person.sees("(already so)")
@@ -121,6 +125,31 @@ def test_the_whole_walk(start: Start) -> None:
     assert person.ends() == 0
     assert person.kept["answers"] == {"hostname.fqdn": "mail.example.org"} | {"hostname.port": None}
     assert person.kept["calls"][-3:] == ["apply hostname []", "probe hostname", "gate hostname"]
+
+
+def test_the_records_are_shown_and_asked_for_again(start: Start) -> None:
+    person = start()
+    person.begins()
+    person.picks("DNS records", DO)
+    person.sees("FAIL  example.org")
+    person.sees("In the zone example.org:  @ 3600 IN MX 10 mail.example.org.")
+    person.picks("Ask again", "DNS records. What next?")
+    person.sees("ok    example.org")
+    person.picks("Go on", "DNS records. What next?")
+    person.picks(APPLY, DO)
+    assert person.ends() == 0
+
+
+def test_no_records_while_an_answer_is_missing(start: Start) -> None:
+    first = start("gate-fail")
+    first.begins()
+    first.picks(APPLY, DO)
+    first.picks("Stop here", REPAIR)
+    assert first.ends() == 1
+    person = start("unanswered")
+    person.picks("DNS records", "What next?")
+    person.sees("FAIL  hostname.fqdn: is missing")
+    person.picks("Stop here", "What next?")
 
 
 def test_a_wrong_answer_is_explained_and_asked_again(start: Start) -> None:
@@ -154,7 +183,7 @@ def test_going_back_and_forth(start: Start) -> None:
     person.begins()
     person.picks("Show the changes again", DO)
     person.sees("relay limits")
-    person.types("3", "Number [1-")
+    person.types("4", "Number [1-")
     person.types("", "[mail.example.org]")
     person.types("<", "[none]")
     person.types("<", "[mail.example.org]")
@@ -176,11 +205,11 @@ def test_a_failing_gate_then_everything_that_can_be_done_about_it(start: Start) 
     person.picks("Show the dialogue", REPAIR)
     person.picks("FAIL: SMTP-06", "The dialogue of which check?")
     person.sees("> RCPT TO:<x@example.net>")
-    person.types("6", "Number [1-8]")
-    person.types("5", "Number [1-8]")
+    person.types("7", "Number [1-9]")
+    person.types("6", "Number [1-9]")
     person.sees("build on it: relay")
     person.picks("No, leave it", "Put back everything")
-    person.types("1", "Number [1-8]")
+    person.types("1", "Number [1-9]")
     person.sees("the gate is open")
     assert person.ends() == 0
     assert "shell" in person.kept["calls"]
@@ -274,6 +303,24 @@ def test_the_next_start_checks_again_and_goes_on(start: Start) -> None:
     third.picks("Yes", "Put back everything")
     assert third.ends() == 0
     assert third.kept["calls"][-1] == "undo hostname"
+
+
+def test_a_signing_key_is_changed_and_taken_back(start: Start) -> None:
+    first = start()
+    first.begins()
+    first.picks(APPLY, DO)
+    assert first.ends() == 0
+    second = start()
+    second.picks("The signing keys", "What next?")
+    second.sees("no key is being changed")
+    second.picks("Make a new key", "What shall be done?")
+    second.sees("mw202611 takes the place of mw202511")
+    second.sees("mw202611 waits for its record")
+    second.picks("Take the new key back", "What shall be done?")
+    second.sees("mw202611 is gone")
+    second.picks("Nothing, back", "What shall be done?")
+    assert second.ends() == 0
+    assert second.kept["calls"][-2:] == ["rotate", "abandon"]
 
 
 @pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("\x04", 130)], ids=["Ctrl+C", "Ctrl+D"])

@@ -1,11 +1,13 @@
 """The machine's own state, from recorded answers of its tools."""
 
+from time import monotonic
+
 import pytest
 from support.recorded import RecordedHost, Written
 
 from mailwizard import probes
 from mailwizard.model import Completed, Outcome, Probe
-from mailwizard.probes.listening import listeners
+from mailwizard.probes.listening import in_the_way, listeners
 
 FQDN = "mail.example.test"
 ADDRESSES = (
@@ -199,6 +201,30 @@ def test_ports(out: str, outcome: Outcome, word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        (
+            "Nov 21 15:28:48 mail dovecot[4]: Error: listen(*, 993) failed: Address already in use",
+            1,
+        ),
+        ("postfix/master[1]: fatal: bind 0.0.0.0 port 993: Address already in use", 1),
+        ("OSError: [::]:993: Address already in use", 1),
+        ("Nov 21 15:28:48 mail x[993]: listen(*, 143) failed: Address already in use", 0),
+        ("Nov 21 15:28:48 mail dovecot[993]: Fatal: Failed to start listeners", 0),
+    ],
+)
+def test_who_is_in_the_way(line: str, named: int) -> None:
+    made = host(**{SS: socket_line("*:993", 'users:(("couriertls",pid=5,fd=1))')})
+    group = b"0::/system.slice/courier-imap-ssl.service\n"
+    made.files |= {"/proc/5/cgroup": Written(group)}
+    said, hint = in_the_way(made, ["first", line])
+    held = "port 993 is held by couriertls (pid 5) of courier-imap-ssl.service"
+    assert said == held * named
+    assert ("`systemctl disable --now courier-imap-ssl.service`" in hint) == bool(named)
+    assert in_the_way(host(), [line]) == ("", "")
+
+
+@pytest.mark.parametrize(
     ("out", "outcome"),
     [
         (socket_line("*:25", MASTER) + socket_line("127.0.0.1:10025", MASTER), PASS),
@@ -214,7 +240,11 @@ def test_listeners(out: str, outcome: Outcome) -> None:
     assert probe.ask(host()).outcome is UNKNOWN
 
 
-SHOW = "systemctl show -p LoadState,ActiveState,SubState,Result,NRestarts,UnitFileState -- postfix"
+STATE_CHANGE = "StateChangeTimestampMonotonic"
+SHOW = (
+    "systemctl show -p LoadState,ActiveState,SubState,Result,NRestarts,UnitFileState,"
+    f"{STATE_CHANGE} -- postfix"
+)
 
 
 def unit(**changed: str) -> str:
@@ -246,6 +276,17 @@ def test_unit(state: str, outcome: Outcome) -> None:
     probe: Probe = probes.UnitRuns("postfix", window=0.01)
     assert probe.ask(host(**{SHOW: state})).outcome is outcome
     assert probe.ask(host()).outcome is UNKNOWN
+
+
+@pytest.mark.parametrize(("age", "waited"), [(3600.0, False), (0.1, True), (None, True)])
+def test_a_unit_that_has_long_been_up_is_not_waited_for(
+    age: float | None, waited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = {} if age is None else {STATE_CHANGE: str(round((monotonic() - age) * 1e6))}
+    slept: list[float] = []
+    monkeypatch.setattr("mailwizard.probes.listening.time.sleep", slept.append)
+    assert probes.UnitRuns("postfix").ask(host(**{SHOW: unit(**since)})).outcome is PASS
+    assert [seconds > 0 for seconds in slept] == [waited]
 
 
 def test_a_unit_that_dies_within_the_window_fails() -> None:

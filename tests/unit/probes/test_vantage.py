@@ -64,6 +64,19 @@ def test_made_in_two_commands_and_removed_link_first() -> None:
     assert host.verbs()[2:] == ["link del", "netns del"]
 
 
+def test_nobody_sits_there_before_both_ends_are_up() -> None:
+    states = ["DOWN", "DOWN", "UP", "DOWN", "UP"]
+
+    class SlowLink(StrangersHost):
+        def ask(self, argv: Sequence[str], **options: Any) -> Completed:
+            if "link" not in argv:
+                return super().ask(argv, **options)
+            return Completed(tuple(argv), 0, f"2: far: <BROADCAST> state {states.pop(0)} mode \n")
+
+    with seat(SlowLink()):
+        assert states == []
+
+
 def test_the_address_is_off_all_routes_and_outside_mynetworks() -> None:
     routes = '[{"dst":"default"},{"dst":"198.18.0.0/16"},{"dst":"198.19.0.0/17"}]'
     host = StrangersHost(routes, "127.0.0.0/8, 198.19.128.0/18")

@@ -1,0 +1,27 @@
+"""The releases of Debian as parameters of tests that share a host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from lab import images
+
+
+def grouped(group: str) -> Sequence[Any]:
+    """Each release, with all that one worker runs of it: its host and its layers are made once."""
+    return [
+        pytest.param(suite, marks=pytest.mark.xdist_group(f"{group}-{suite}"))
+        for suite in images.SUITES
+    ]
+
+
+def one_host_each(group: str) -> Any:
+    """The fixture `suite` of a file whose tests share one host of each release."""
+
+    @pytest.fixture(scope="module", params=grouped(group))
+    def suite(request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
+    return suite

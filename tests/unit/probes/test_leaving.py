@@ -1,0 +1,137 @@
+"""Where a test message is looked at: brought to the stranger's server, or in a mailbox."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from support.recorded import RecordedHost
+
+from mailwizard.model import Completed
+from mailwizard.probes import leaving
+from mailwizard.probes.deadline import CannotAsk
+from mailwizard.probes.dialogue import Transcript
+from mailwizard.probes.leaving import led_away, way_out
+from mailwizard.probes.nexthop import NextHop, next_hop
+from mailwizard.probes.vantage import NoVantage, Seat
+
+HERE = "127.0.0.1"
+ASKED = (
+    "postconf -x relayhost transport_maps sender_dependent_relayhost_maps "
+    "sender_dependent_default_transport_maps default_transport smtp_tls_security_level "
+    "inet_protocols"
+)
+
+
+def free_port() -> int:
+    with socket.create_server((HERE, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@contextmanager
+def listening() -> Iterator[tuple[NextHop, int]]:
+    port = free_port()
+    with next_hop(Seat((HERE,), (HERE,), own=HERE), port) as hop:
+        yield hop, port
+
+
+def brought(hop: NextHop, port: int, mark: str, text: bytes) -> None:
+    with smtplib.SMTP(HERE, port) as client:
+        assert client.ehlo()[0] == 250
+        assert not client.has_extn("8bitmime")
+        client.sendmail("a@example.test", [hop.recipient(mark)], text)
+
+
+def test_a_message_is_kept_octet_by_octet() -> None:
+    text = b"Subject: x\r\n\r\n.dot\r\n..\r\nGr\xc3\xbc\xc3\x9fe  \r\n" + b"x" * 1200 + b"\r\n\r\n"
+    with listening() as (hop, port):
+        later = threading.Timer(0.05, brought, (hop, port, "mailwizard-1", text))
+        later.start()
+        assert hop.take("mailwizard-1", 5) == text
+        later.join()
+        assert hop.take("mailwizard-1", 0.01) == b""
+
+
+def test_one_server_serves_all_who_ask_at_once() -> None:
+    with listening() as (hop, port):
+        with next_hop(Seat((HERE,), (HERE,), own=HERE), port) as same:
+            assert same is hop
+        brought(hop, port, "mailwizard-2", b"Subject: y\r\n\r\nhello\r\n")
+        assert b"hello" in hop.take("mailwizard-2", 5)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection((HERE, port), 1)
+
+
+@pytest.mark.parametrize("recipient", ["a@example.test", "mailwizard-1@[127.0.0.9]"])
+def test_mail_for_others_is_refused(recipient: str) -> None:
+    with listening() as (_, port), smtplib.SMTP(HERE, port) as client:
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            client.sendmail("a@example.test", [recipient], "x")
+        assert client.docmd("VRFY x")[0] == 502
+
+
+def test_without_a_place_outside_nothing_listens() -> None:
+    with pytest.raises(CannotAsk, match="nobody outside"), next_hop(Seat((HERE,), (HERE,))):
+        pass
+    port = free_port()
+    with (
+        socket.create_server((HERE, port)),
+        pytest.raises(CannotAsk, match="nobody can listen"),
+        next_hop(Seat((HERE,), (HERE,), own=HERE), port),
+    ):
+        pass
+
+
+def host(**settings: str) -> RecordedHost:
+    values = {
+        "default_transport": "smtp",
+        "smtp_tls_security_level": "may",
+        "inet_protocols": "all",
+        **settings,
+    }
+    shown = "".join(f"{name} = {value}\n" for name, value in values.items())
+    return RecordedHost(answers={ASKED: Completed(("postconf",), 0, shown)})
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({}, ""),
+        ({"default_transport": "smtp:", "smtp_tls_security_level": "dane"}, ""),
+        ({"relayhost": "[smtp.example.net]:587"}, "relayhost is [smtp.example.net]:587"),
+        ({"transport_maps": "hash:/etc/postfix/transport"}, "transport_maps is"),
+        ({"sender_dependent_relayhost_maps": "hash:/x"}, "sender_dependent_relayhost_maps is"),
+        ({"default_transport": "relay-smtps"}, "default_transport is relay-smtps"),
+        ({"smtp_tls_security_level": "encrypt"}, "smtp_tls_security_level is encrypt"),
+        ({"inet_protocols": "ipv6"}, "inet_protocols is ipv6"),
+    ],
+)
+def test_mail_that_is_led_elsewhere_is_not_sent_to_the_stranger(
+    settings: dict[str, str], why: str
+) -> None:
+    found = led_away(host(**settings))
+    assert found.startswith(why)
+    assert bool(found) is bool(why)
+
+
+@pytest.mark.parametrize("reason", ["a relay", "no namespace"])
+def test_else_it_is_looked_at_in_a_mailbox(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_seat(_: object) -> Seat:
+        raise NoVantage("no namespace here")
+
+    monkeypatch.setattr(leaving, "seat", no_seat)
+    there = host(relayhost="[smtp.example.net]:587") if reason == "a relay" else host()
+    transcript = Transcript()
+    with way_out(
+        there, "alice", "example.test", folder="Maildir", wait=0.1, transcript=transcript
+    ) as way:
+        assert way.where == "in the mailbox of alice"
+        assert way.recipient("mailwizard-3") == "alice@example.test"
+        with pytest.raises(CannotAsk, match="not seen in the mailbox of alice in time"):
+            way.taken(there, "mailwizard-3", transcript)
+    assert any("not on the way out" in line for line in transcript.lines())

@@ -1,0 +1,87 @@
+"""What the zone is asked to hold: SPF with and without a relay, keys, DMARC, odd domains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.recorded import RecordedLook
+
+from mailwizard.model import Completed, Context
+from mailwizard.probes.dmarc import flaws
+from mailwizard.probes.spfrecords import spf_verdict
+from mailwizard.steps.authentication import STEP, records, relay_of
+
+IDN = "xn--bcher-kva.example"
+KEY = "/etc/mailwizard/dkim/example.org.mw202611.pem"
+OPENSSL = f"openssl rsa -in {KEY} -pubout"
+PUBLIC = "-----BEGIN PUBLIC KEY-----\nT1dO\nS0VZ\n-----END PUBLIC KEY-----\n"
+
+
+def context(relay: dict[str, Any] | None = None, **changed: Any) -> Context:
+    answers: dict[str, dict[str, Any]] = {
+        "hostname": {"fqdn": "mail.example.org"},
+        "postfix": {"domains": changed.pop("domains", ["example.org"])},
+        "relay": {"enabled": False} if relay is None else {"enabled": True, "senders": {}, **relay},
+        "authentication": {
+            "selector": "mw202611",
+            "signer": "amavis",
+            "spf_policy": "~all",
+            "dmarc_policy": "none",
+            "dmarc_reports": "postmaster@example.org",
+            **changed,
+        },
+    }
+    look = RecordedLook(answers={OPENSSL: Completed(("openssl",), 0, PUBLIC)})
+    return Context(STEP.id, answers, look)
+
+
+def texts(made: Context) -> dict[str, str]:
+    return {one.owner: one.value for one in records(made)}
+
+
+def test_everything_is_asked_for_and_can_be_read() -> None:
+    found = texts(context())
+    assert found == {
+        "example.org": "v=spf1 mx a:mail.example.org ~all",
+        "mail.example.org": "v=spf1 a -all",
+        "mw202611._domainkey.example.org": "v=DKIM1; k=rsa; p=T1dOS0VZ",
+        "_dmarc.example.org": "v=DMARC1; p=none; rua=mailto:postmaster@example.org",
+    }
+    assert not list(flaws(found["_dmarc.example.org"]))
+    assert spf_verdict(found["example.org"]).outcome.value == "pass"
+
+
+@pytest.mark.parametrize(
+    ("hop", "spf", "told"),
+    [
+        ("[smtp-relay.gmail.com]:587", "include:_spf.google.com ", "include:_spf.google.com"),
+        ("[smtp.example.net]:587", "", "ask its provider which include:"),
+        ("[192.0.2.80]:25", "", "through 192.0.2.80: ask"),
+    ],
+)
+def test_spf_knows_of_the_relay(hop: str, spf: str, told: str) -> None:
+    made = context({"host": hop})
+    (record,) = [one for one in records(made) if one.owner == "example.org"]
+    assert record.value == f"v=spf1 mx a:mail.example.org {spf}~all"
+    assert told in record.why
+
+
+def test_a_domain_may_have_a_relay_of_its_own() -> None:
+    relay = {"host": None, "senders": {"@example.net": {"host": "[smtp.sendgrid.net]:587"}}}
+    made = context(relay, domains=["example.org", "example.net"])
+    assert relay_of(made, "example.org") == ""
+    assert relay_of(made, "example.net") == "smtp.sendgrid.net"
+    assert texts(made)["example.net"] == "v=spf1 mx a:mail.example.org include:sendgrid.net ~all"
+
+
+def test_domains_beyond_ascii_stand_in_their_ascii_form() -> None:
+    found = texts(context(domains=["example.org", IDN], dmarc_policy="reject", dmarc_reports=None))
+    assert found[f"_dmarc.{IDN}"] == "v=DMARC1; p=reject"
+    assert found[IDN].startswith("v=spf1 mx a:mail.example.org")
+    assert all(text.isascii() and name.isascii() for name, text in found.items())
+
+
+def test_reports_that_go_elsewhere_need_a_word_from_there() -> None:
+    found = texts(context(dmarc_reports="d@reports.example.net"))
+    assert found["example.org._report._dmarc.reports.example.net"] == "v=DMARC1"

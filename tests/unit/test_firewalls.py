@@ -1,0 +1,342 @@
+"""Rules read as text, ports found, and the clock that brings old rules back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pytest
+from support.recorded import RecordedHost, Written
+
+from mailwizard import firewalld, nftables, ufw
+from mailwizard.changes import guard
+from mailwizard.errors import CommandFailed, ProofFailed
+from mailwizard.fields import ClientNetwork, ServiceField
+from mailwizard.fields.ports import port_of
+from mailwizard.model import Completed, Host, Outcome, Probe, Result
+from mailwizard.platform import firewalls
+from mailwizard.platform.el import EL_10
+from mailwizard.platform.firewalls import Opening
+
+CLOSED = """\
+table inet filter {
+	set bad {
+		type ipv4_addr
+		elements = { 192.0.2.1, 192.0.2.2 }
+	}
+
+	chain input {
+		type filter hook input priority filter; policy accept;
+		ct state established,related accept
+		ip saddr @bad drop
+		tcp dport { 22, 80 } accept
+		counter log prefix "in: " drop
+	}
+
+	chain forward {
+		type filter hook forward priority filter; policy drop;
+	}
+}
+"""
+BANS = """\
+table inet f2b-table {
+	chain f2b-chain {
+		type filter hook input priority filter - 1; policy accept;
+		tcp dport 22 ip saddr 192.0.2.9 reject with icmp port-unreachable
+	}
+}
+"""
+OURS_THERE = """\
+table ip filter {
+	chain INPUT {
+		type filter hook input priority filter; policy drop;
+		tcp dport 22 accept
+		jump mailwizard comment "mailwizard"
+	}
+
+	chain mailwizard {
+		tcp dport 25 accept
+	}
+}
+"""
+OWN = """\
+table inet mailwizard {
+	set administrator4 {
+		type ipv4_addr
+		flags timeout
+		elements = { 192.0.2.1 timeout 1h expires 59m,
+			192.0.2.2 timeout 1h expires 58m }
+	}
+
+	chain input {
+		type filter hook input priority filter; policy drop;
+	}
+}
+"""
+SSH, SMTP = Opening(2222, ssh=True), Opening(25, service="smtp")
+LAN = Opening(143, sources=("192.168.1.0/24", "fd00:1::/64"))
+
+
+def test_a_chain_closes_by_its_policy_or_its_last_rule() -> None:
+    found = nftables.closing(CLOSED + BANS + OURS_THERE + OWN)
+    assert [(each.table, each.name) for each in found] == [
+        ("inet filter", "input"),
+        ("ip filter", "INPUT"),
+    ]
+    assert [each.last for each in found] == [3, None]
+    assert nftables.closing(BANS) == ()
+    insert, add = (each.jump for each in found)
+    assert insert == 'insert rule inet filter input index 3 jump mailwizard comment "mailwizard"'
+    assert add == 'add rule ip filter INPUT jump mailwizard comment "mailwizard"'
+
+
+@pytest.mark.parametrize(
+    ("rule", "ends"),
+    [
+        ("drop", True),
+        ("counter drop", True),
+        ('counter packets 3 bytes 180 log prefix "x y" level info reject', True),
+        ("reject with icmpx admin-prohibited", True),
+        ('drop comment "the rest"', True),
+        ("tcp dport 25 drop", False),
+        ("ct state invalid drop", False),
+        ("limit rate 3/minute log", False),
+        ("accept", False),
+    ],
+)
+def test_the_rule_that_ends_a_chain(rule: str, ends: bool) -> None:
+    text = CLOSED.replace('counter log prefix "in: " drop', rule)
+    assert bool(nftables.closing(text)) is ends
+
+
+def test_what_is_ours_in_the_tables_of_others() -> None:
+    assert nftables.ours(CLOSED + BANS) == ""
+    ours = nftables.ours(OURS_THERE).splitlines()
+    assert 'ip filter: jump mailwizard comment "mailwizard"' in ours
+    assert "ip filter: tcp dport 25 accept" in ours
+    assert not any("dport 22" in line for line in ours)
+    theirs = nftables.without_ours(OURS_THERE)
+    assert "mailwizard" not in theirs
+    assert theirs.count("{") == theirs.count("}")
+    # who is let in for an hour is no part of the rules
+    assert "192.0.2" not in nftables.ours(OWN)
+    assert nftables.ours(OWN).startswith("table inet mailwizard {")
+
+
+def test_the_script_for_a_closed_host_and_for_an_open_one() -> None:
+    openings = (SSH, SMTP, LAN, Opening(51820, "udp"))
+    added = nftables.script(OURS_THERE, openings)
+    assert "tcp dport { 25, 2222 } accept" in added
+    assert "ip saddr { 192.168.1.0/24 } tcp dport { 143 } accept" in added
+    assert "ip6 saddr" not in added, "a table of IPv4 knows no other addresses"
+    own = nftables.script(BANS, openings)
+    assert "policy drop" in own
+    assert "ip6 saddr { fd00:1::/64 } tcp dport { 143 } accept" in own
+    assert "udp dport { 51820 } accept" in own
+
+
+@pytest.mark.parametrize(
+    ("conf", "there"),
+    [
+        ('include "/etc/nftables.d/*.nft"\n', True),
+        ('  include "/etc/nftables.d/mailwizard.nft"\n', True),
+        ('include "/etc/nftables/*.nft"\n', False),
+        ('# include "/etc/nftables.d/*.nft"\n', False),
+        (f"{nftables.INCLUDE}\n", False),
+    ],
+)
+def test_a_file_that_loads_our_rules_already(conf: str, there: bool) -> None:
+    assert nftables.included(conf) is there
+
+
+def test_every_port_of_ssh_is_found() -> None:
+    host = RecordedHost()
+    rows = [
+        'LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))',
+        'LISTEN 0 128 [::]:2200 [::]:* users:(("sshd",pid=1,fd=4))',
+        'LISTEN 0 128 127.0.0.1:6010 0.0.0.0:* users:(("sshd-session",pid=2,fd=4))',
+        'LISTEN 0 128 *:2244 *:* users:(("systemd",pid=1,fd=4))',
+        'LISTEN 0 100 0.0.0.0:25 0.0.0.0:* users:(("master",pid=3,fd=4))',
+    ]
+    socket = "ActiveState=active\nListen=[::]:2244 (Stream)\n"
+    host.answers = {
+        "ss -Hltnp": Completed((), 0, "\n".join(rows)),
+        "systemctl show -p ActiveState,Listen ssh.socket": Completed((), 0, socket),
+        "sshd -T": Completed((), 0, "port 2211\nlistenaddress 0.0.0.0:2211\n"),
+    }
+    # sudo took SSH_CONNECTION away; the login shell above it has it
+    host.files = {
+        "/proc/self/environ": Written(b"HOME=/root\0"),
+        "/proc/self/status": Written(b"Name:\tpython\nPPid:\t77\n"),
+        "/proc/77/environ": Written(b"A=b\0SSH_CONNECTION=192.0.2.7 40000 198.18.0.10 2255\0"),
+    }
+    assert firewalls.client(host) == (("192.0.2.7", 2255),)
+    assert firewalls.sshd_listening(host) == (22, 2200, 2244, 2255)
+    assert firewalls.sshd_ports(host) == (22, 2200, 2211, 2244, 2255)
+
+
+def test_which_firewall_is_at_work() -> None:
+    shown = "systemctl show -p UnitFileState,ActiveState firewalld.service"
+    assert firewalls.firewall_of(RecordedHost()) == "nftables"
+    assert firewalls.firewall_of(RecordedHost(EL_10)) == "firewalld"
+    host = RecordedHost(files={firewalls.UFW_CONF: Written(b"# x\nENABLED=yes\n")})
+    assert firewalls.firewall_of(host) == "ufw"
+    host.answers = {shown: Completed((), 0, "ActiveState=active\nUnitFileState=disabled\n")}
+    assert firewalls.firewall_of(host) == "firewalld"
+
+
+def test_what_ufw_holds_and_who_decided_it() -> None:
+    mark = ufw.MARK.encode().hex()
+    tuples = (
+        "### tuple ### limit tcp 22 0.0.0.0/0 any 192.168.1.0/24 in\n"
+        "### tuple ### allow any 8000:8010,9000 0.0.0.0/0 any 0.0.0.0/0 in comment=61\n"
+        f"### tuple ### allow tcp 2222 0.0.0.0/0 any 0.0.0.0/0 in comment={mark}\n"
+    )
+    host = RecordedHost(files={ufw.FILES[0]: Written(tuples.encode())})
+    assert [ufw.speaks_of(host, port) for port in (22, 8005, 9000, 2222, 23)] == [
+        *(True, True, True),
+        *(False, False),
+    ]
+    commands = [" ".join(argv) for argv in ufw.commands(host, (SSH, LAN))]
+    # over IPv6 the rule is missing
+    assert commands == [
+        "ufw allow proto tcp from any to any port 2222 comment mailwizard",
+        "ufw allow proto tcp from 192.168.1.0/24 to any port 143 comment mailwizard",
+        "ufw allow proto tcp from fd00:1::/64 to any port 143 comment mailwizard",
+    ]
+    rule = "allow tcp 143 0.0.0.0/0 any 192.168.1.0/24 in"
+    assert " ".join(ufw.deleting(rule)).endswith("proto tcp from 192.168.1.0/24 to any port 143")
+
+
+def test_who_decided_about_ssh() -> None:
+    assert [nftables.speaks_of(CLOSED, port) for port in (22, 80, 2222)] == [True, True, False]
+    assert not nftables.speaks_of(BANS, 22), "a ban opens nothing"
+    # an item that is there already is wanted still: else the exported script would lack it
+    items = ("service=ssh", "port=2200/tcp", 'rich-rule=rule port port="2222" protocol="tcp" drop')
+    found = [firewalld.speaks_of(items, port) for port in (22, 2200, 2222, 222)]
+    assert found == [False, False, True, False]
+
+
+def test_firewalld_is_told_one_kind_at_a_time() -> None:
+    items = firewalld.wanted((SSH, SMTP, LAN))
+    assert items[:2] == ("service=smtp", "port=2222/tcp")
+    kinds = [argv[-1].partition("=")[0] for argv in firewalld.commands("add", "public", "", items)]
+    assert kinds == ["--add-service", "--add-port", "--add-rich-rule"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "port"),
+    [
+        ("SMTP", "smtp", (25, "tcp")),
+        (993, "imaps", (993, "tcp")),
+        ("8443/tcp", "8443", (8443, "tcp")),
+        ("51820/udp", "51820/udp", (51820, "udp")),
+    ],
+)
+def test_a_service_is_a_name_or_a_port(given: object, kept: str, port: tuple[int, str]) -> None:
+    assert ServiceField().check(given) == kept
+    assert port_of(kept) == port
+
+
+@pytest.mark.parametrize("given", ["smpt", 0, 65536, "25/sctp", True, 2.5, "", "25; reboot", -1])
+def test_what_is_no_service_is_refused(given: object) -> None:
+    with pytest.raises(ValueError, match=r"right|mean|numbers|needed"):
+        ServiceField().check(given)
+
+
+def test_the_own_networks_may_have_any_address_but_not_all() -> None:
+    assert ClientNetwork().check("198.51.100.0/24") == "198.51.100.0/24"
+    for everybody in ("0.0.0.0/0", "::/0"):
+        with pytest.raises(ValueError, match="`services`"):
+            ClientNetwork().check(everybody)
+
+
+@dataclass(frozen=True)
+class Confirms:
+    """A confirmation of this outcome."""
+
+    outcome: Outcome
+    id: ClassVar[str] = "X"
+    title: ClassVar[str] = "x"
+    by_hand: ClassVar[str] = "x"
+    deadline: ClassVar[float] = 1.0
+    critical: ClassVar[bool] = False
+
+    def ask(self, host: Host) -> Result:
+        return Result(self.outcome, "nobody comes in", fix="Let them in.")
+
+
+@dataclass
+class GuardedHost(RecordedHost):
+    """A host on which the script that goes back removes itself, as it does."""
+
+    reverted: list[str] = field(default_factory=list)
+
+    def run(self, argv: Sequence[str], **options: Any) -> Completed:
+        done = super().run(argv, **options)
+        if done.argv == ("/bin/sh", guard.SCRIPT):
+            self.reverted.append(self.read(guard.SCRIPT).decode())
+            self.files = {p: f for p, f in self.files.items() if not p.startswith(guard.FOLDER)}
+        return done
+
+
+def guarded(host: Host, *confirm: Probe) -> None:
+    def enforce() -> None:
+        host.run(["new"])
+
+    guard.guarded(host, "undo it", {"old": b"rules"}, enforce, confirm)
+
+
+def test_the_clock_runs_before_the_change_and_stops_after_its_confirmation() -> None:
+    host = GuardedHost()
+    guarded(host, Confirms(Outcome.PASS))
+    programs = [argv[0] for argv in host.ran]
+    assert programs.index("systemd-run") < programs.index("new") < len(programs) - 1
+    assert host.ran[-1] == ("systemctl", "stop", f"{guard.UNIT}.timer")
+    assert host.reverted == []
+    assert not any(path.startswith(guard.FOLDER) for path in host.files)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAIL, Outcome.UNKNOWN, Outcome.WARN, Outcome.SKIPPED])
+def test_what_is_not_confirmed_goes_back_at_once(outcome: Outcome) -> None:
+    host = GuardedHost()
+    with pytest.raises(ProofFailed, match="nobody comes in") as failed:
+        guarded(host, Confirms(outcome))
+    assert failed.value.hint == "The rules are as they were before. Let them in."
+    assert len(host.reverted) == 1
+    assert "undo it\n" in host.reverted[0]
+
+
+def test_a_change_that_breaks_half_way_goes_back() -> None:
+    host = GuardedHost()
+    host.answers = {"new": Completed(("new",), 1, "", "no such rule")}
+    with pytest.raises(ProofFailed, match="`new` ended with code 1"):
+        guarded(host)
+    assert len(host.reverted) == 1
+
+
+def test_what_a_killed_run_left_goes_back_before_the_next_change() -> None:
+    host = GuardedHost(files={guard.SCRIPT: Written(b"the old undo\n")})
+    guarded(host, Confirms(Outcome.PASS))
+    assert host.reverted == ["the old undo\n"]
+    assert host.ran.index(("/bin/sh", guard.SCRIPT)) < host.ran.index(("new",))
+
+
+def test_a_clock_that_does_not_start_lets_nothing_change() -> None:
+    host = GuardedHost()
+    line = " ".join(guard.arming())
+    host.answers = {line: Completed(tuple(guard.arming()), 1, "", "no systemd")}
+    with pytest.raises(CommandFailed):
+        guarded(host)
+    assert ("new",) not in host.ran
+
+
+def test_a_confirmation_that_came_too_late_is_none() -> None:
+    host = GuardedHost()
+
+    def late() -> None:
+        host.run(["/bin/sh", guard.SCRIPT])
+
+    with pytest.raises(ProofFailed, match="longer than 60 s"):
+        guard.guarded(host, "undo it", {}, late, ())
