@@ -105,9 +105,12 @@ class Journal:
             "UPDATE entries SET state=?, after=? WHERE id=?", state, json.dumps(list(after)), entry
         )
 
-    def rebased(self, entry: int, before: Sequence[Image]) -> None:
-        """What was there before: what this was built on is gone."""
-        self._write("UPDATE entries SET before=? WHERE id=?", json.dumps(list(before)), entry)
+    def rebased(self, entry: int, before: Sequence[Image], after: Sequence[Image] | None) -> None:
+        """What was there before and what was left: what this was built on is gone."""
+        left = None if after is None else json.dumps(list(after))
+        self._write(
+            "UPDATE entries SET before=?, after=? WHERE id=?", json.dumps(list(before)), left, entry
+        )
 
     def undone(self, entries: Sequence[int]) -> None:
         marks = ", ".join("?" * len(entries))

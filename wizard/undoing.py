@@ -50,13 +50,32 @@ def undo(
 def _rebase(
     journal: Journal, undone: Sequence[Entry], entry: Entry, subject: Subject, before: Image
 ) -> None:
-    """Steps that stand found a unit as we had left it: what they put back is what was before us."""
+    """Steps that stand found a unit as we had left it: what they put back is what was before us.
+
+    Where it does not run any more as they had left it, that is no edit by hand, and their verdicts
+    are older than that.
+    """
     gone = {each.id for each in undone}
     for other in journal.entries():
-        if other.id > entry.id and other.id not in gone and subject in other.subjects:
-            pairs = zip(other.subjects, other.before, strict=True)
-            images = [before if each == subject else image for each, image in pairs]
-            journal.rebased(other.id, images)
+        if other.id in gone or subject not in other.subjects:
+            continue
+        place = other.subjects.index(subject)
+        found, left = other.before, other.after
+        if other.id > entry.id:
+            found = _with(found, place, before)
+        if left is not None and _runs(left[place]) != _runs(before):
+            left = _with(left, place, before)
+            journal.forget_gates(other.step)
+        if (found, left) != (other.before, other.after):
+            journal.rebased(other.id, found, left)
+
+
+def _with(images: Sequence[Image], place: int, image: Image) -> tuple[Image, ...]:
+    return (*images[:place], image, *images[place + 1 :])
+
+
+def _runs(unit: Image) -> tuple[str, bool]:
+    return unit["enabled"], unit["active"]
 
 
 def _place(subject: Subject) -> int:

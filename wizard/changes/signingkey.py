@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from mailwizard.errors import CommandFailed, ProofFailed
 from mailwizard.model import Host, Look, Preview, Subject
 from mailwizard.probes.signingkeys import NEW_KEY, broken
-from mailwizard.subjects import File, SecretFile, SpentKey
+from mailwizard.subjects import OwnFolder, SecretFile, SpentKey
 
 # RFC 8301 3.2: 1024 is too short, and verifiers need not take more than 2048
 MAKE = ("openssl", "genrsa", "-traditional", "2048")
@@ -48,7 +48,7 @@ class SigningKey:
         return Preview(f"{shlex.join(MAKE)} | {rights}")
 
     def subjects(self, look: Look) -> Sequence[Subject]:
-        return (*map(File, self._folders()), SecretFile(self.path))
+        return (*map(OwnFolder, self._folders()), SecretFile(self.path))
 
     def apply(self, host: Host) -> None:
         group, state = self._group(host), host.state(self.path)
