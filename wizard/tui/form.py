@@ -124,9 +124,9 @@ class Form(Vertical):
     def hint(self, field: AnswerField) -> Content:
         """What is asked and what is right, for the line below the form."""
         question = field.question
-        right = question.kind.hint
+        right = f"Right is: {question.kind.hint}."
         if isinstance(question.kind, SecretField):
-            right = "type it here, or say in which file or environment variable it is"
+            right = "Type it here, or say in which file or environment variable it is."
         said = " ".join(question.help.split())
         if said and len(said) + len(right) > 2 * min(self.screen.size.width, 96) - 10:
             return Content(said)  # what is right is said as soon as something is wrong
