@@ -129,9 +129,16 @@ class Engine:
         """Every change of the step as it stands now; touches nothing."""
         return planning.plan(self.journal, self.context(step_id), self.step(step_id))
 
-    def due(self, step_id: str) -> bool:
-        """Whether anything would be installed or changed for the step as things stand."""
-        return bool(self.missing_packages([step_id]) or self.plan(step_id).pending)
+    def standing(self, step_ids: Sequence[str]) -> tuple[StepPlan, ...]:
+        """The plans of these steps where nothing is to be installed or changed; else none."""
+        if self.missing_packages(step_ids):
+            return ()
+        plans: list[StepPlan] = []
+        for step_id in step_ids:
+            plans.append(self.plan(step_id))
+            if plans[-1].pending:
+                return ()
+        return tuple(plans)
 
     def states(self) -> list[StepStatus]:
         return [
@@ -212,6 +219,10 @@ class Engine:
     def apply(self, step_id: str, *, overwrite: frozenset[str] = frozenset()) -> Iterator[Event]:
         """Make the step's due changes; ends with Failed when one of them did not come to be."""
         yield from self._logged(self._apply(step_id, overwrite))
+
+    def affirm(self, plans: Iterable[StepPlan]) -> Iterator[Event]:
+        """Tell of each change of these plans, none of which is due, that it is there."""
+        yield from self._logged(_affirmed(plans))
 
     def _apply(self, step_id: str, overwrite: frozenset[str]) -> Iterator[Event]:
         yield StepStarted(step_id, self.step(step_id).title)
@@ -355,6 +366,12 @@ class Engine:
             yield from self._restore(step_id)
             hint = f"{hint} The previous configuration was put back.".strip()
         yield Failed(step_id, failed.message, hint or "Correct the cause, then try again.", tail)
+
+
+def _affirmed(plans: Iterable[StepPlan]) -> Iterator[Event]:
+    for plan in plans:
+        yield StepStarted(plan.step.id, plan.step.title)
+        yield from (AlreadySo(plan.step.id, item.title) for item in plan.items)
 
 
 def make(host: LocalHost, journal: Journal, step_id: str, change: Change) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mailwizard.engine import Engine
 from mailwizard.events import Event, Failed, Finished, Gate
+from mailwizard.stages import StepPlan
 
 DONE = "Every step is applied and its checks hold."
 
@@ -13,8 +14,8 @@ DONE = "Every step is applied and its checks hold."
 def run(engine: Engine, step_ids: Sequence[str]) -> Iterator[Event]:
     """The whole run as events; the last one is Finished with the exit code."""
     engine.resolved()
-    if step_ids and not any(map(engine.due, step_ids)):
-        yield from _confirmed(engine, step_ids)
+    if plans := engine.standing(step_ids):
+        yield from _confirmed(engine, plans)
         return
     prepared = False
     for step_id in step_ids:
@@ -34,12 +35,11 @@ def run(engine: Engine, step_ids: Sequence[str]) -> Iterator[Event]:
     yield Finished("", 0, DONE)
 
 
-def _confirmed(engine: Engine, step_ids: Sequence[str]) -> Iterator[Event]:
+def _confirmed(engine: Engine, plans: Sequence[StepPlan]) -> Iterator[Event]:
     """Nothing is to be done: the steps need not wait for each other's verdicts."""
     closed = ""
-    for step_id in step_ids:
-        yield from engine.apply(step_id)
-    for event in engine.probe(*step_ids):
+    yield from engine.affirm(plans)
+    for event in engine.probe(*(plan.step.id for plan in plans)):
         if isinstance(event, Gate) and not event.open:
             closed = closed or event.step
         yield event
