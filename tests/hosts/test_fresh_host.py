@@ -11,7 +11,7 @@ from lab import images
 from lab.host import Host
 from lab.internet import Internet
 from support import suites
-from support.applied import ANSWERS, DOMAIN, FQDN, answers, publish
+from support.applied import ANSWERS, DOMAIN, FOR_SPAM, FQDN, answers, publish
 from support.program import (
     Program,
     arrives,
@@ -43,7 +43,7 @@ def fresh(internet: Internet, suite: str) -> Iterator[Host]:
         stand_in_for_providers(internet)
         host.run("useradd -m -s /bin/bash alice && useradd -m -s /bin/bash bob")
         put_checkout(host)
-        host.put(answers(host), ANSWERS)
+        host.put(answers(host, FOR_SPAM), ANSWERS)
         yield host
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from lab.fixtures import FreshHost
 from lab.host import Host
-from support.applied import ANSWERS, DOMAIN, FQDN, LAUNCHER, Prepared, answers
+from support.applied import ANSWERS, DOMAIN, FOR_SPAM, FQDN, LAUNCHER, Prepared, answers
 from support.bare import inside, put_checkout
 from support.program import Program, stand_in_for_providers, started, untouched
 
@@ -39,7 +39,7 @@ proxy_interfaces =
 
 def test_a_second_run_changes_nothing(prepared: Prepared, suite: str) -> None:
     stand_in_for_providers(prepared.internet)
-    with prepared.applied_host(suite) as host:
+    with prepared.applied_host(suite, FOR_SPAM) as host:
         program = Program(host)
         planned = program("plan", "-a", ANSWERS)
         assert planned.status == 0, planned.stdout
@@ -56,8 +56,8 @@ def test_a_second_run_changes_nothing(prepared: Prepared, suite: str) -> None:
 
 
 def test_a_second_run_without_probes_is_quick(prepared: Prepared, suite: str) -> None:
-    with prepared.applied_host(suite) as host:
-        put_checkout(host, more="")
+    with prepared.applied_host(suite, FOR_SPAM) as host:
+        put_checkout(host, more="", filtering=FOR_SPAM)
         before = started(host)
         begun = time.monotonic()
         with untouched(host):

@@ -15,7 +15,7 @@ from lab.host import Host
 from lab.images import SUITES
 from lab.internet import Internet
 from lab.shell import Completed
-from support.applied import ANSWERS, LAUNCHER, LOGIN, PASSWORD, Prepared
+from support.applied import ANSWERS, FOR_SPAM, LAUNCHER, LOGIN, PASSWORD, Prepared
 from support.bare import inside, launched, put_checkout
 from support.undone import comparable
 
@@ -69,7 +69,7 @@ def undo(host: Host, *steps: str) -> Completed:
 @pytest.fixture
 def host(prepared: Prepared, fresh_host: FreshHost, suite: str) -> Host:
     made = fresh_host(prepared.ready(suite))
-    put_checkout(made)
+    put_checkout(made, filtering=FOR_SPAM)
     return made
 
 
@@ -302,7 +302,7 @@ def test_all_of_it_from_a_bare_host_and_the_packages_too(
     fresh_host: FreshHost, internet: Internet, suite: str
 ) -> None:
     host = fresh_host(launched(suite, internet))
-    put_checkout(host)
+    put_checkout(host, filtering=FOR_SPAM)
     before = host.tree()
     assert apply(host).ok
     done = undo(host)

@@ -17,6 +17,7 @@ from support.applied import (
     PASSWORD,
     PLACE,
     SECRET,
+    UNSCANNED,
     answers,
 )
 
@@ -53,12 +54,12 @@ def _launch(host: Host) -> None:
     host.run("apt-get clean")
 
 
-def put_checkout(host: Host, more: str = OPTIONAL) -> None:
+def put_checkout(host: Host, more: str = OPTIONAL, filtering: str = UNSCANNED) -> None:
     """Give the host today's checkout, the answers, and what runs inside it for the tests."""
     host.run(["rm", "-rf", PLACE])
     host.put_tree(CHECKOUT, PLACE, exclude=LEFT_OUT)
     host.put(PASSWORD, SECRET, mode=0o600)
-    host.put(answers(host) + more, ANSWERS)
+    host.put(answers(host, filtering) + more, ANSWERS)
     for name in WORKERS:
         host.put(CHECKOUT / "tests" / name, f"/root/tests/{name}")
 

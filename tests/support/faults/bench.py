@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.host import Host
 from lab.internet import Internet
-from support.applied import PYTHON, Prepared
+from support.applied import FOR_SPAM, PYTHON, Prepared
 from support.faults.fault import Fault, Verdict
 
 HERE = Path(__file__).parent
@@ -90,7 +90,7 @@ def bench(prepared: Prepared, suite: str) -> Iterator[Bench]:
         if name not in internet.dns.zones:
             internet.dns.add_zone(name)
         internet.dns.set(name, "A", internet.foreign.address)
-    with prepared.applied_host(suite) as host:
+    with prepared.applied_host(suite, FOR_SPAM) as host:
         made = Bench(suite, host, internet)
         try:
             yield made
