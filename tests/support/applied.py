@@ -72,9 +72,12 @@ engine.answers = engine.answers.with_value("amavis", "virus", True)
 events = list(engine.prepare([step.id for step in engine.wanted()]))
 assert isinstance(events[-1], ChangeDone), events[-1]
 """
-# A boot shall not start them: amavis fails for want of a full name again and again, freshclam looks
-# for definitions, and the others take seconds to stop.
-QUIET = "systemctl disable -q amavis clamav-freshclam opendkim opendmarc"
+# A boot shall not start them: amavis fails for want of a full name again and again, the updaters
+# look for definitions (one of Debian 13's holds up a boot for 40 s), the others are slow to stop.
+QUIET = """
+updaters=$(systemctl list-unit-files --plain --no-legend 'clamav-freshclam*' | cut -d' ' -f1)
+systemctl disable -q amavis opendkim opendmarc $updaters
+"""
 RECORDS = """
 import json
 from mailwizard import platform
@@ -164,7 +167,6 @@ class Prepared:
         if suite not in self._ready:
             with Host(self._packages(suite, self.internet), net=self.internet.network) as host:
                 _put_checkout(host)
-                host.run(QUIET)
                 layer = host.fork(f"ready-{suite}")
             # nobody knows its name yet: the next host may have any place in the network
             self._ready[suite] = replace(layer, identity=None)
@@ -211,7 +213,7 @@ def with_packages(suite: str, internet: Internet) -> Layer:
     parts = [CHECKOUT / name for name in MADE_FROM]
     parts += sorted((CHECKOUT / "wizard/platform").glob("*.py"))
     digest = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
-    key = f"{digest}{INSTALL}{PLACE}"
+    key = f"{digest}{INSTALL}{QUIET}{PLACE}"
     return images.layer(images.base(suite), f"packages-{suite}", key, _install, internet.network)
 
 
@@ -220,6 +222,7 @@ def _install(host: Host) -> None:
     _put_checkout(host)
     host.run([LAUNCHER, "answers"], timeout=600)
     host.run(f"{PYTHON} - <<'END'\n{INSTALL}\nEND", timeout=600)
+    host.run(QUIET)
     host.run("apt-get clean && rm -r /var/lib/mailwizard")
 
 
