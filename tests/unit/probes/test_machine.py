@@ -1,6 +1,5 @@
 """The machine's own state, from recorded answers of its tools."""
 
-
 import pytest
 from support.recorded import RecordedHost, Written
 
