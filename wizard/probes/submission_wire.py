@@ -116,6 +116,13 @@ def log_in(heard: Greeted, who: Credential, name: str = "") -> Reply:
     return heard.talk.reply()
 
 
+class PutOff(CannotAsk):
+    """The server asks to come back later (RFC 5321 4.2.1)."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(Trouble.CLOSED, sentence)
+
+
 @dataclass(frozen=True, slots=True)
 class AsUser(OverSubmission):
     """A probe that needs somebody's password."""
@@ -130,7 +137,12 @@ class AsUser(OverSubmission):
         if not people:
             return nobody_known(self.accounts)
         trust = smtp_trust(turn.host, self.name, self.trust)
-        return self._with(turn, trust, people)
+        try:
+            return self._with(turn, trust, people)
+        except PutOff as later:
+            # Postfix waits ten seconds for Dovecot: on a busy host that may be too short
+            turn.transcript.note(f"{later.sentence}; once more")
+            return self._with(turn, trust, people)
 
     def _with(self, turn: Round, trust: Trust, people: list[Credential]) -> Result:
         """One conversation of the first who is known; overridden where it takes several."""
@@ -148,7 +160,8 @@ class AsUser(OverSubmission):
         with self._encrypted(turn, trust, helo) as heard:
             reply = log_in(heard, who)
             if not reply.ok:
-                raise CannotAsk(Trouble.CLOSED, f"{who.login} cannot log in: {reply.text}")
+                said = f"{who.login} cannot log in: {reply.text}"
+                raise PutOff(said) if reply.code < 500 else CannotAsk(Trouble.CLOSED, said)
             yield heard
 
     def _address(self, who: Credential) -> str:

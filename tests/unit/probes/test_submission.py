@@ -105,6 +105,19 @@ def test_verdicts_inside_tls(
         proved(make(kind, pki, server.port, wrapped).ask(knowing_alice()), outcome)
 
 
+def test_a_login_that_is_put_off_is_tried_once_more(pki: Pki) -> None:
+    fake = FakeSubmission(pki)
+    known, fake.users = fake.users, {}
+
+    def later(_: str) -> str:
+        fake.users = known
+        return "454 4.7.0 Temporary authentication failure"
+
+    fake.refusal = later
+    with fake.server() as server:
+        proved(make(probes.OnlyOwnSender, pki, server.port).ask(knowing_alice()), PASS)
+
+
 def test_each_alias_is_tried(pki: Pki) -> None:
     fake = FakeSubmission(pki)
     with fake.server() as server:
