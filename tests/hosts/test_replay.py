@@ -13,7 +13,7 @@ from lab.fixtures import FreshHost
 from lab.host import Host
 from lab.shell import Completed
 from support import suites
-from support.applied import ANSWERS, DOMAIN, FQDN, LOGIN, PASSWORD, Prepared, answers
+from support.applied import ANSWERS, AS_SHIPPED, DOMAIN, FQDN, LOGIN, PASSWORD, Prepared, answers
 from support.program import Program, started, untouched
 
 SCRIPT = "/root/replay.sh"
@@ -52,11 +52,6 @@ postconf -M
 """
 # the hosts made ready for tests have all packages, those of the scanner too
 SCANNED = "[amavis]\nvirus = true\n"
-# as the package brings them; the hosts made ready for tests do without
-UPDATERS = (
-    "systemctl list-unit-files --plain --no-legend 'clamav-freshclam-once*' | cut -d' ' -f1 | "
-    "xargs -r systemctl enable -q"
-)
 TABLES = ("/etc/aliases", "/etc/postfix/sender_canonical", "/etc/postfix/sender_login")
 
 
@@ -78,7 +73,7 @@ suite = suites.one_host_each("replay")
 @pytest.fixture(scope="module")
 def original(prepared: Prepared, suite: str) -> Original:
     with prepared.applied_host(suite) as host:
-        host.run(UPDATERS)
+        host.run(AS_SHIPPED)
         host.put(answers(host, SCANNED), ANSWERS)
         done = Program(host).apply("amavis", timeout=300)
         assert done.status == 0, done.stdout[-4000:] + done.stderr

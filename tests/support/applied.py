@@ -75,9 +75,11 @@ assert isinstance(events[-1], ChangeDone), events[-1]
 # A boot shall not start them: amavis fails for want of a full name again and again, the updaters
 # look for definitions (one of Debian 13's holds up a boot for 40 s), the others are slow to stop.
 QUIET = """
-updaters=$(systemctl list-unit-files --plain --no-legend 'clamav-freshclam*' | cut -d' ' -f1)
-systemctl disable -q amavis opendkim opendmarc $updaters
+systemctl list-unit-files --plain --no-legend --state=enabled 'clamav-freshclam-once*' |
+  cut -d' ' -f1 >/root/updaters
+systemctl disable -q amavis clamav-freshclam opendkim opendmarc $(cat /root/updaters)
 """
+AS_SHIPPED = "xargs -r systemctl enable -q </root/updaters"
 RECORDS = """
 import json
 from mailwizard import platform
