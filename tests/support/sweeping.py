@@ -56,7 +56,7 @@ APPLY = ("apply", "-a", "/root/answers.toml", "--yes")
 DAEMONS = ("postfix", "postfix@-", "dovecot", "amavis", "opendkim", "opendmarc")
 UNITS = tuple(f"{name}.service" for name in DAEMONS)
 # of the new points of a run of all steps, and of those that nothing else speaks for, one in so many
-FEW, SOME = 280, 112
+FEW, SOME = 560, 224
 LOGIN, SECRET = "carol", Path("/root/carol-password")
 # keys, and what is signed with them, are made anew by each run; so is the salt of a password
 CHAIN, KEY = "/etc/ssl/mailwizard/fullchain.pem", "/etc/ssl/mailwizard/mail.key"

@@ -1,4 +1,4 @@
-"""Probes are asked all at once; none outlasts its deadline, breaks the walk or holds up the end."""
+"""Probes are asked side by side; none outlasts its deadline or breaks or holds up the walk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.toys import ToyHost, ToyProbe
 from mailwizard.errors import HostRefused
 from mailwizard.events import ProbeDone, ProbeStarted
 from mailwizard.model import Outcome, Result
-from mailwizard.probing import GRACE, ask_all
+from mailwizard.probing import GRACE, PATIENCE, SIDE_BY_SIDE, ask_all
 
 
 @pytest.fixture
@@ -76,6 +76,46 @@ def test_an_answer_after_the_deadline_does_not_count(host: ToyHost) -> None:
         ("late", Outcome.UNKNOWN),
         ("patient", Outcome.PASS),
     ]
+
+
+def test_only_so_many_are_asked_at_once(host: ToyHost) -> None:
+    lock, now, most = threading.Lock(), 0, 0
+
+    def busy() -> Result:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(PATIENCE / 10)
+        with lock:
+            now -= 1
+        return Result(Outcome.PASS, "done")
+
+    found = verdicts(host, *(ToyProbe(f"busy{n}", busy) for n in range(3 * SIDE_BY_SIDE)))
+    assert len(found) == 3 * SIDE_BY_SIDE
+    assert 2 <= most <= SIDE_BY_SIDE + 1  # and one more where a machine stands still for long
+
+
+def test_those_that_only_wait_do_not_hold_up_the_rest(host: ToyHost) -> None:
+    stop = threading.Event()
+
+    def waiting() -> Result:
+        stop.wait(20)
+        return Result(Outcome.PASS, "at last")
+
+    def ends_the_waiting() -> Result:
+        stop.set()
+        return Result(Outcome.PASS, "asked meanwhile")
+
+    slow_ones = [ToyProbe(f"slow{n}", waiting, deadline=30) for n in range(SIDE_BY_SIDE)]
+    found = verdicts(host, *slow_ones, ToyProbe("last", ends_the_waiting))
+    assert {event.result.said for event in found} == {"at last", "asked meanwhile"}
+
+
+def test_the_time_of_a_probe_begins_when_it_is_asked(host: ToyHost) -> None:
+    ahead = [ToyProbe(f"slow{n}", lambda: slow(0.4), deadline=5) for n in range(SIDE_BY_SIDE)]
+    last = verdicts(host, *ahead, ToyProbe("last", lambda: slow(0.9), deadline=0.1))[-1]
+    assert (last.id, last.result.outcome) == ("last", Outcome.PASS)
 
 
 @pytest.mark.parametrize(

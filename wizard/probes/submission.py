@@ -13,18 +13,21 @@ from mailwizard.probes.credentials import KEPT, Credential, away
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
 from mailwizard.probes.smtp import envelope
-from mailwizard.probes.submission_wire import AsUser, OverSubmission, Round, log_in
+from mailwizard.probes.submission_wire import (
+    IN_MASTER,
+    LOGGED_IN,
+    LOGIN,
+    AsUser,
+    OverSubmission,
+    PutOff,
+    Round,
+    log_in,
+)
 from mailwizard.probes.trust import Trust, smtp_trust
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
 from mailwizard.probes.wire import Greeted, OverTheWire
 
-_ADMIN = "The administrator, in /etc/postfix/master.cf: "
-_SASL = (
-    f"{_ADMIN}-o smtpd_sasl_auth_enable=yes at submission and submissions; in main.cf "
-    "smtpd_sasl_type = dovecot, smtpd_sasl_path = private/auth; and Dovecot must run "
-    "(`journalctl -t postfix/submissions/smtpd -n 20`)."
-)
 _FOREIGN = ("relaytest@example.com", "relaytest@example.net")
 
 
@@ -39,7 +42,7 @@ class SubmissionPorts(OverSubmission):
     def _at(self, turn: Round) -> Result:
         with self._encrypted(turn, None) as heard:
             if not heard.ehlo.ok:
-                return failed(f"EHLO: {heard.ehlo.text}", "250 and the extensions", _SASL)
+                return failed(f"EHLO: {heard.ehlo.text}", "250 and the extensions", LOGIN)
         if turn.port not in self.wrapped and not set(self.ports) & set(self.wrapped):
             return warned(
                 "only STARTTLS, no port that is encrypted at once",
@@ -54,7 +57,7 @@ class SubmissionPorts(OverSubmission):
         return failed(
             trouble.sentence,
             "TLS, then EHLO answered, on each chosen port",
-            f"{_ADMIN}the services submissions (-o smtpd_tls_wrappermode=yes) and submission; a "
+            f"{IN_MASTER}the services submissions (-o smtpd_tls_wrappermode=yes) and submission; a "
             "certificate that cannot be read is said in the log only.",
         )
 
@@ -80,7 +83,7 @@ class StartTlsFirst(AtPort587):
             return failed(
                 f"MAIL FROM before STARTTLS: {reply.text}",
                 "530 5.7.0 Must issue a STARTTLS command first",
-                f"{_ADMIN}-o smtpd_tls_security_level=encrypt at submission.",
+                f"{IN_MASTER}-o smtpd_tls_security_level=encrypt at submission.",
             )
         return passed(f"MAIL FROM before STARTTLS: {reply.text}")
 
@@ -94,7 +97,9 @@ class NoAuthInClear(AtPort587):
     commands: ClassVar[tuple[str, ...]] = ("AUTH PLAIN AHgAeA==",)
 
     def _judge(self, heard: Greeted) -> Result:
-        fix = f"{_ADMIN}-o smtpd_tls_security_level=encrypt; in main.cf smtpd_tls_auth_only = yes."
+        fix = (
+            f"{IN_MASTER}-o smtpd_tls_security_level=encrypt; in main.cf smtpd_tls_auth_only = yes."
+        )
         expected = "no AUTH among the extensions, and 5xx for it"
         if (offered := heard.ehlo.keyword("AUTH")) is not None:
             return failed(f"AUTH {offered} is offered before STARTTLS", expected, fix)
@@ -117,21 +122,16 @@ class SubmissionLogin(AsUser):
             for name in (who.login, self._address(who)):
                 with self._encrypted(turn, trust) as heard:
                     reply = log_in(heard, who, name)
+                if 400 <= reply.code < 500:
+                    raise PutOff(f"{name}: {reply.text}")
                 if not reply.ok:
-                    return _not_in(name, reply)
+                    return failed(
+                        f"{name} cannot log in: {reply.text}",
+                        LOGGED_IN,
+                        f"{KEPT} Or: {LOGIN}",
+                    )
         names = ", ".join(who.login for who in people)
         return passed(f"{names}: in by bare name and full address")
-
-
-def _not_in(name: str, reply: Reply) -> Result:
-    if 400 <= reply.code < 500:
-        said = f"{name}: {reply.text}"
-        return unknown(said, "235 2.7.0 Authentication successful", f"Later again. {_SASL}")
-    return failed(
-        f"{name} cannot log in: {reply.text}",
-        "235 2.7.0 Authentication successful",
-        f"{KEPT} Or: {_SASL}",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class SameAnswerForUnknownUser(OverSubmission):
             turn.transcript.extend(part)
         (known, took, _), (stranger, took_too, _) = tries
         expected = "535 5.7.8 for both, after about the same time"
-        fix = f"The passwords are checked by Dovecot: auth_verbose_… must not show. {_SASL}"
+        fix = f"The passwords are checked by Dovecot: auth_verbose_… must not show. {LOGIN}"
         if known.ok or stranger.ok:
             who = logins[0] if known.ok else logins[1]
             return failed(f"{who} is let in with a made-up password", expected, fix)
@@ -202,7 +202,7 @@ class Mechanisms(OverSubmission):
         )
         said = f"AUTH {' '.join(offered) or '(none)'}"
         if "PLAIN" not in offered:
-            return failed(said, "AUTH PLAIN", _SASL)
+            return failed(said, "AUTH PLAIN", LOGIN)
         if "ANONYMOUS" in offered:
             return failed(said, "no ANONYMOUS", fix)
         if old := [one for one in offered if one in ("CRAM-MD5", "DIGEST-MD5", "NTLM")]:
@@ -234,7 +234,8 @@ class NoRelayWithoutLogin(OverSubmission):
                     return failed(
                         f"{who} may send from <{sender}> to <{_FOREIGN[0]}> without a password",
                         "530 or 554",
-                        f"{_ADMIN}-o smtpd_relay_restrictions=permit_sasl_authenticated,reject at "
+                        f"{IN_MASTER}-o "
+                        "smtpd_relay_restrictions=permit_sasl_authenticated,reject at "
                         "submission and submissions: the ones of main.cf trust mynetworks.",
                     )
                 if reply.code < 500:

@@ -15,8 +15,16 @@ from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Dialogue, Reply, Transcript
 from mailwizard.probes.trust import Trust, anybody, begin, smtp_trust
 from mailwizard.probes.vantage import Seat
+from mailwizard.probes.verdict import unknown
 from mailwizard.probes.wire import STRANGER, Greeted
 
+IN_MASTER = "The administrator, in /etc/postfix/master.cf: "
+LOGIN = (
+    f"{IN_MASTER}-o smtpd_sasl_auth_enable=yes at submission and submissions; in main.cf "
+    "smtpd_sasl_type = dovecot, smtpd_sasl_path = private/auth; and Dovecot must run "
+    "(`journalctl -t postfix/submissions/smtpd -n 20`)."
+)
+LOGGED_IN = "235 2.7.0 Authentication successful"
 TO_ONESELF = ("AUTH PLAIN …", "MAIL FROM:<me@…>", "RCPT TO:<me@…>", "DATA")
 
 
@@ -142,7 +150,10 @@ class AsUser(OverSubmission):
         except PutOff as later:
             # Postfix waits ten seconds for Dovecot: on a busy host that may be too short
             turn.transcript.note(f"{later.sentence}; once more")
+        try:
             return self._with(turn, trust, people)
+        except PutOff as still:
+            return unknown(still.sentence, LOGGED_IN, f"Later again. {LOGIN}")
 
     def _with(self, turn: Round, trust: Trust, people: list[Credential]) -> Result:
         """One conversation of the first who is known; overridden where it takes several."""

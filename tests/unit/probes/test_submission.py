@@ -105,7 +105,8 @@ def test_verdicts_inside_tls(
         proved(make(kind, pki, server.port, wrapped).ask(knowing_alice()), outcome)
 
 
-def test_a_login_that_is_put_off_is_tried_once_more(pki: Pki) -> None:
+@pytest.mark.parametrize("kind", [probes.SubmissionLogin, probes.OnlyOwnSender])
+def test_a_login_that_is_put_off_is_tried_once_more(pki: Pki, kind: type) -> None:
     fake = FakeSubmission(pki)
     known, fake.users = fake.users, {}
 
@@ -115,7 +116,7 @@ def test_a_login_that_is_put_off_is_tried_once_more(pki: Pki) -> None:
 
     fake.refusal = later
     with fake.server() as server:
-        proved(make(probes.OnlyOwnSender, pki, server.port).ask(knowing_alice()), PASS)
+        proved(make(kind, pki, server.port).ask(knowing_alice()), PASS)
 
 
 def test_each_alias_is_tried(pki: Pki) -> None:
