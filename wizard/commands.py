@@ -94,7 +94,7 @@ def apply(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Probes only, all at once."""
+    """Probes only, of all steps together."""
     _need_root("check")
     _known(options.steps)
     engine = _looking(options)

@@ -255,7 +255,7 @@ class Engine:
                 self.journal.done(entry, images, "kept")
 
     def probe(self, *step_ids: str) -> Iterator[Event]:
-        """Ask these steps' probes all at once, and the critical ones before; a Gate for each."""
+        """Ask these steps' probes together, and the critical ones before; a Gate for each."""
         yield from self._logged(self._probe(step_ids))
 
     def _probe(self, step_ids: Sequence[str]) -> Iterator[Event]:
