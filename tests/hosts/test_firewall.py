@@ -21,6 +21,9 @@ MAIL = (25, 465, 587, 993)
 SSH = (22, 2222)
 TABLE = "inet mailwizard"
 suite = suites.one_host_each("firewall")
+# What takes longest: two of the firewalls on one release, the other two on the other.
+HALF = {"trixie": (NONE, firewalls.FIREWALLD), "bookworm": (OWN, firewalls.UFW)}
+OTHER_HALF = {"bookworm": HALF["trixie"], "trixie": HALF["bookworm"]}
 EVERY_FAULT = [
     pytest.param(wall, fault, id=f"{wall}: {fault.title}")
     for wall, faults in ((NONE, NFTABLES), (firewalls.UFW, UFW), (firewalls.FIREWALLD, FIREWALLD))
@@ -191,6 +194,7 @@ def test_ssh_where_nobody_looked_for_it_stays_open(host: Host, internet: Interne
     assert no_clock(host)
 
 
+@pytest.mark.parametrize(("suite", "wall"), suites.chosen("firewall", HALF), indirect=True)
 def test_rules_of_a_killed_run_go_back_by_themselves(host: Host, internet: Internet) -> None:
     before = everything(host)
     killed = lockout(host, "killed")
@@ -251,6 +255,7 @@ def test_other_answers_other_rules(host: Host, internet: Internet) -> None:
     assert program.states()["firewall"] == "drifted"
 
 
+@pytest.mark.parametrize(("suite", "wall"), suites.chosen("firewall", OTHER_HALF), indirect=True)
 def test_the_script_does_the_same(host: Host, internet: Internet, wall: str) -> None:
     program = Program(host)
     assert program.apply("firewall").status == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +14,15 @@ def grouped(group: str) -> Sequence[Any]:
     return [
         pytest.param(suite, marks=pytest.mark.xdist_group(f"{group}-{suite}"))
         for suite in images.SUITES
+    ]
+
+
+def chosen(group: str, of: Mapping[str, Sequence[str]]) -> Sequence[Any]:
+    """Each release with some of another fixture's values, for the worker that `grouped` chooses."""
+    return [
+        pytest.param(suite, value, marks=pytest.mark.xdist_group(f"{group}-{suite}"))
+        for suite, values in of.items()
+        for value in values
     ]
 
 
