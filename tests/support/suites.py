@@ -11,19 +11,16 @@ from lab import images
 
 def grouped(group: str) -> Sequence[Any]:
     """Each release, with all that one worker runs of it: its host and its layers are made once."""
-    return [
-        pytest.param(suite, marks=pytest.mark.xdist_group(f"{group}-{suite}"))
-        for suite in images.SUITES
-    ]
+    return [_param(group, suite) for suite in images.SUITES]
 
 
 def chosen(group: str, of: Mapping[str, Sequence[str]]) -> Sequence[Any]:
     """Each release with some of another fixture's values, for the worker that `grouped` chooses."""
-    return [
-        pytest.param(suite, value, marks=pytest.mark.xdist_group(f"{group}-{suite}"))
-        for suite, values in of.items()
-        for value in values
-    ]
+    return [_param(group, suite, value) for suite, values in of.items() for value in values]
+
+
+def _param(group: str, suite: str, *more: str) -> Any:
+    return pytest.param(suite, *more, marks=pytest.mark.xdist_group(f"{group}-{suite}"))
 
 
 def one_host_each(group: str) -> Any:

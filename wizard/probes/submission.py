@@ -16,7 +16,7 @@ from mailwizard.probes.smtp import envelope
 from mailwizard.probes.submission_wire import (
     IN_MASTER,
     LOGGED_IN,
-    LOGIN,
+    MEND_SASL,
     AsUser,
     OverSubmission,
     PutOff,
@@ -42,7 +42,7 @@ class SubmissionPorts(OverSubmission):
     def _at(self, turn: Round) -> Result:
         with self._encrypted(turn, None) as heard:
             if not heard.ehlo.ok:
-                return failed(f"EHLO: {heard.ehlo.text}", "250 and the extensions", LOGIN)
+                return failed(f"EHLO: {heard.ehlo.text}", "250 and the extensions", MEND_SASL)
         if turn.port not in self.wrapped and not set(self.ports) & set(self.wrapped):
             return warned(
                 "only STARTTLS, no port that is encrypted at once",
@@ -128,7 +128,7 @@ class SubmissionLogin(AsUser):
                     return failed(
                         f"{name} cannot log in: {reply.text}",
                         LOGGED_IN,
-                        f"{KEPT} Or: {LOGIN}",
+                        f"{KEPT} Or: {MEND_SASL}",
                     )
         names = ", ".join(who.login for who in people)
         return passed(f"{names}: in by bare name and full address")
@@ -155,7 +155,7 @@ class SameAnswerForUnknownUser(OverSubmission):
             turn.transcript.extend(part)
         (known, took, _), (stranger, took_too, _) = tries
         expected = "535 5.7.8 for both, after about the same time"
-        fix = f"The passwords are checked by Dovecot: auth_verbose_… must not show. {LOGIN}"
+        fix = f"The passwords are checked by Dovecot: auth_verbose_… must not show. {MEND_SASL}"
         if known.ok or stranger.ok:
             who = logins[0] if known.ok else logins[1]
             return failed(f"{who} is let in with a made-up password", expected, fix)
@@ -202,7 +202,7 @@ class Mechanisms(OverSubmission):
         )
         said = f"AUTH {' '.join(offered) or '(none)'}"
         if "PLAIN" not in offered:
-            return failed(said, "AUTH PLAIN", LOGIN)
+            return failed(said, "AUTH PLAIN", MEND_SASL)
         if "ANONYMOUS" in offered:
             return failed(said, "no ANONYMOUS", fix)
         if old := [one for one in offered if one in ("CRAM-MD5", "DIGEST-MD5", "NTLM")]:

@@ -19,7 +19,7 @@ from mailwizard.probes.verdict import unknown
 from mailwizard.probes.wire import STRANGER, Greeted
 
 IN_MASTER = "The administrator, in /etc/postfix/master.cf: "
-LOGIN = (
+MEND_SASL = (
     f"{IN_MASTER}-o smtpd_sasl_auth_enable=yes at submission and submissions; in main.cf "
     "smtpd_sasl_type = dovecot, smtpd_sasl_path = private/auth; and Dovecot must run "
     "(`journalctl -t postfix/submissions/smtpd -n 20`)."
@@ -153,7 +153,7 @@ class AsUser(OverSubmission):
         try:
             return self._with(turn, trust, people)
         except PutOff as still:
-            return unknown(still.sentence, LOGGED_IN, f"Later again. {LOGIN}")
+            return unknown(still.sentence, LOGGED_IN, f"Later again. {MEND_SASL}")
 
     def _with(self, turn: Round, trust: Trust, people: list[Credential]) -> Result:
         """One conversation of the first who is known; overridden where it takes several."""

@@ -8,7 +8,7 @@ SHORT = {"wait": 4.0}
 # the scanner's own unit waits for these (clamav-daemon.service, ConditionPathExistsGlob=)
 KEPT = "/var/lib/amavis/virusmails"
 GONE = "systemctl stop clamav-daemon.socket clamav-daemon"
-# one after the other: a connection that arrives between starts the service before its socket
+# one after the other and from a clean state: asked for together the socket's job failed once
 BACK = (
     f"{GONE}; systemctl reset-failed clamav-daemon.socket clamav-daemon; "
     "systemctl start clamav-daemon.socket && systemctl start clamav-daemon; scans"
