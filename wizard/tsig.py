@@ -15,6 +15,8 @@ from mailwizard.errors import BadUsage
 
 ALGORITHMS = ("hmac-sha256", "hmac-sha512", "hmac-sha384", "hmac-sha224", "hmac-sha1")
 RIGHT = "It holds what `tsig-keygen` prints, or one line: hmac-sha256:NAME:SECRET."
+# base64 has // of its own: one secret in a hundred
+_COMMENT = re.compile(r"(?<![^\s;{}])(?:#|//).*")
 _BIND = re.compile(r'key\s+"?([^\s"{]+)"?\s*\{(.*?)\}\s*;', re.DOTALL)
 _CLAUSE = re.compile(r'(algorithm|secret)\s+"?([^\s";]+)"?\s*;')
 
@@ -34,7 +36,7 @@ class Key:
 
 def parse(text: str, place: str) -> Key:
     """The key that a file of BIND or one line holds; raises BadUsage and never repeats it."""
-    plain = re.sub(r"(?m)(#|//).*$", "", text).strip()
+    plain = _COMMENT.sub("", text).strip()
     if found := _BIND.search(plain):
         clauses = dict(_CLAUSE.findall(found[2]))
         parts = [clauses.get("algorithm", ALGORITHMS[0]), found[1], clauses.get("secret", "")]

@@ -6,16 +6,19 @@ import threading
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from mailwizard.errors import HostRefused
 from mailwizard.events import Failed
 from mailwizard.model import Outcome, Result
 from mailwizard.stages import State
-from mailwizard.tui.app import WizardApp, theme_for
+from mailwizard.tui.app import WizardApp
 from mailwizard.tui.dialogs import AskQuit, Notice
+from mailwizard.tui.help import HelpScreen
 from mailwizard.tui.phases import Phase
 from mailwizard.tui.step import StepScreen
 from mailwizard.tui.textpane import LogScreen, TextScreen
+from mailwizard.tui.theme import theme_for
 from mailwizard.tui.welcome import WelcomeScreen
 from tui import fake_steps
 from tui.fake_engine import FakeEngine
@@ -139,6 +142,33 @@ async def test_quit_says_how_to_resume_and_stays_unless_told() -> None:
         await pilot.press("right", "enter")
         await pilot.pause()
     assert pilot.app.return_code == 0
+
+
+@pytest.mark.parametrize("keys", [("ctrl+c", "ctrl+c"), ("ctrl+c", "right", "enter")])
+async def test_ctrl_c_asks_and_a_second_one_is_a_yes(keys: tuple[str, ...]) -> None:
+    async with WizardApp(FakeEngine()).run_test() as pilot:
+        await ready(pilot)
+        await pilot.press(keys[0])
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskQuit))
+        await pilot.press(*keys[1:])
+        await until(pilot, lambda: not pilot.app.is_running)
+    assert pilot.app.return_code == 0
+
+
+async def test_ctrl_c_leaves_from_a_field_and_from_a_dialog() -> None:
+    async with WizardApp(FakeEngine()).run_test() as pilot:
+        await go_to(pilot, "hostname")
+        assert isinstance(pilot.app.focused, Input)
+        pilot.app.focused.select_all()
+        await pilot.press("ctrl+c")
+        assert isinstance(pilot.app.screen, StepScreen)
+        assert pilot.app.clipboard == pilot.app.focused.value
+        await pilot.press("end", "ctrl+c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskQuit))
+        await pilot.press("escape", "f1")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskQuit))
 
 
 async def test_hostile_text_is_only_text() -> None:

@@ -6,12 +6,13 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import ClassVar
 
 from textual import events, on, work
+from textual.actions import SkipAction
 from textual.app import App, SuspendNotSupported, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -22,7 +23,7 @@ from mailwizard.errors import BadUsage, WizardError
 from mailwizard.events import Proposed
 from mailwizard.stages import State
 from mailwizard.terminal import SMALLEST
-from mailwizard.tui import words
+from mailwizard.tui import crash, words
 from mailwizard.tui.contract import EngineFace
 from mailwizard.tui.desk import BEAT, Desk, Said, Stream
 from mailwizard.tui.dialogs import AskQuit, Notice
@@ -31,6 +32,7 @@ from mailwizard.tui.packages import Packages
 from mailwizard.tui.signals import Exits
 from mailwizard.tui.small import TooSmall
 from mailwizard.tui.textpane import Lines, LogScreen
+from mailwizard.tui.theme import theme_for
 from mailwizard.tui.widgets import HasCursor
 
 PATIENCE = 5.0
@@ -51,6 +53,7 @@ class WizardApp(App[None]):
         Binding("f2", "shell", priority=True, show=False),
         Binding("f3,ctrl+l", "redraw", priority=True, show=False),
         Binding("ctrl+q", "quit", priority=True, show=False),
+        Binding("ctrl+c", "interrupt", priority=True, show=False),
     ]
 
     def __init__(
@@ -292,6 +295,16 @@ class WizardApp(App[None]):
         """Ask before leaving."""
         self.ask_quit()
 
+    def action_interrupt(self) -> None:
+        """Ask before leaving, and a second time is a yes; what is selected is copied instead."""
+        focused = self.screen.focused
+        if getattr(focused, "selected_text", "") or self.screen.get_selected_text():
+            raise SkipAction
+        if isinstance(self.screen, AskQuit):
+            self.screen.dismiss(True)
+        else:
+            self.ask_quit()
+
     @work(exclusive=True, group="quit")
     async def ask_quit(self) -> None:
         """Leave when that is confirmed."""
@@ -353,16 +366,8 @@ class WizardApp(App[None]):
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
-            self.crash_said = self._report(error)
+            self.crash_said = crash.report(self.engine, error)
         self._close_messages_no_wait()
-
-    def _report(self, error: Exception) -> str:
-        said = "mailwizard stopped over a fault of its own; everything up to here is saved."
-        try:
-            said += f" Report: {self.engine.report_crash(error)}."
-        except Exception as second:
-            said += f" No report could be written ({type(second).__name__})."
-        return f"{said} Run `mailwizard` to go on."
 
     def close(self) -> None:
         """Let both threads come to a safe point."""
@@ -370,14 +375,6 @@ class WizardApp(App[None]):
             self.stream.stop()
         self.desk.close(PATIENCE)
         self.packages.close(PATIENCE)
-
-
-def theme_for(environ: Mapping[str, str]) -> str:
-    """The terminal's own colours; light where it says that it is, and whatever the user named."""
-    if named := environ.get("TEXTUAL_THEME"):
-        return named
-    background = environ.get("COLORFGBG", "").rpartition(";")[2]
-    return "ansi-light" if background in {"7", "15"} else "ansi-dark"
 
 
 def run(engine: EngineFace, *, host: str = "") -> int:

@@ -25,7 +25,7 @@ KEYS = (
     ("F8", "copy what is in focus, to the clipboard and to a file (c in logs)"),
     ("F10", "apply, then on to the next step"),
     ("Ctrl+P", "all commands: go to a step, theme, log"),
-    ("Ctrl+Q", "leave; everything is saved"),
+    ("Ctrl+Q or Ctrl+C", "leave; everything is saved (Ctrl+C twice: at once)"),
 )
 
 VERDICTS = (

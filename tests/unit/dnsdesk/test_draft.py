@@ -110,6 +110,18 @@ def test_a_key_is_read_as_bind_or_in_one_line(text: str, algorithm: str) -> None
     assert SECRET not in repr(key)
 
 
+@pytest.mark.parametrize("secret", ["//yC//8=", "ab//////", "+/+/+//="])
+@pytest.mark.parametrize(
+    "form",
+    [
+        '// mine\nkey mw {{algorithm hmac-sha256;// "x"\n\tsecret "{}"; # end\n}};',
+        "# mine\nmw:{}  // end\n",
+    ],
+)
+def test_a_secret_may_hold_what_else_begins_a_comment(form: str, secret: str) -> None:
+    assert parse(form.format(secret), "the file").secret == base64.b64decode(secret)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
