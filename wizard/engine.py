@@ -172,6 +172,12 @@ class Engine:
         needed = (one for step in self.wanted() for one in step.records(self.context(step.id)))
         return list({(one.owner, one.type, one.value): one for one in needed}.values())
 
+    def spent_records(self) -> list[Record]:
+        """Records of signing keys that are gone: they may be taken out."""
+        from mailwizard.dkim.stages import NOTE, spent_records
+
+        return spent_records(self.journal.noted(NOTE))
+
     def look_up(self, records: Sequence[Record], *, patient: bool = False) -> list[Finding]:
         """Each record beside what the DNS answers; takes seconds, and any thread may call it."""
         from mailwizard.dnsdesk import look

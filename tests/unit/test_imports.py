@@ -90,6 +90,10 @@ def test_a_face_knows_neither_the_other_face_nor_processes() -> None:
     assert _offences(_part("plain"), ("mailwizard.tui", "textual", *PROCESS_MODULES)) == []
 
 
+def test_the_records_do_not_know_whose_keys_they_hold() -> None:
+    assert _offences(_part("dnsdesk"), ("mailwizard.dkim",)) == []
+
+
 def test_the_model_stands_alone() -> None:
     assert _offences(_part("model"), ("mailwizard",)) == []
 

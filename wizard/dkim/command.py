@@ -10,10 +10,10 @@ from functools import partial
 
 from mailwizard import dnsdesk, show
 from mailwizard.dkim import Standing, machine
-from mailwizard.dkim.gate import NEAR, findings
 from mailwizard.dkim.stages import Stage
 from mailwizard.dkim.work import EngineWork
 from mailwizard.dnsdesk import command as desk
+from mailwizard.dnsdesk.nearby import NEAR, findings
 from mailwizard.dnsdesk.publish import publish
 from mailwizard.dnsdesk.waiting import wait
 from mailwizard.engine import Engine

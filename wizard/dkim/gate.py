@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailwizard.dnsdesk.finding import Finding
-from mailwizard.dnsdesk.look import look
+from mailwizard.dnsdesk.nearby import findings
 from mailwizard.dnsdesk.text import said
 from mailwizard.dnsdesk.verdict import Verdict
 from mailwizard.model import Look, Record
 from mailwizard.probes.dkimcheck import tags
-from mailwizard.probes.zones import AUTHORITATIVE, OWN, Where
-
-NEAR = Where(public=())
-"""Resolvers of the world forget sooner than the gate could find out."""
-
-
-def findings(host: Look, records: Sequence[Record]) -> list[Finding]:
-    """The records as the zones' servers have them; resolvers are asked once these are right."""
-    return look(host, records, NEAR, patient=True)
+from mailwizard.probes.zones import AUTHORITATIVE, OWN
 
 
 def closed(found: Sequence[Finding]) -> str:

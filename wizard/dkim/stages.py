@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mailwizard.errors import BadUsage
+from mailwizard.model import Record
 
 SIGNATURE = timedelta(days=21)
 """How long a signature says that it holds (x=, templates/amavis/signing.j2)."""
 
 NOTE = "dkim-rotation"
 """Where the journal keeps it."""
+SPENT = "Its key is gone, and so is all mail that was signed with it."
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -69,6 +71,13 @@ def load(text: str) -> Rotation | None:
     spent = tuple((owner, value) for owner, value in kept.pop("spent"))
     used, stage = tuple(kept.pop("used")), Stage(kept.pop("stage"))
     return Rotation(**kept, stage=stage, used=used, spent=spent)
+
+
+def spent_records(text: str) -> list[Record]:
+    """The records of all keys that are gone, of the rotation that was noted down."""
+    known = load(text)
+    spent = known.spent if known else ()
+    return [Record(owner, "TXT", value, SPENT, required=False) for owner, value in spent]
 
 
 def fresh(now: datetime, taken: Collection[str]) -> str:

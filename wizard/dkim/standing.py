@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mailwizard.dkim import gate, spent
+from mailwizard.dkim import gate
 from mailwizard.dkim.machine import STEP, Machine, retiring
 from mailwizard.dkim.stages import Rotation, Stage
 from mailwizard.dkim.work import EngineWork
+from mailwizard.dnsdesk import nearby, spent
 from mailwizard.dnsdesk.finding import Finding
 from mailwizard.engine import Engine
 from mailwizard.model import Record
@@ -80,11 +81,11 @@ def standing(engine: Engine) -> Standing:
     rotation, used = Machine(work, utc).current(), work.in_use()
     found: list[Finding] = []
     if rotation and rotation.stage in WAITING:
-        found = gate.findings(engine.host, [r for r in work.records(rotation.new) if r.value])
+        found = nearby.findings(engine.host, [r for r in work.records(rotation.new) if r.value])
     rows = tuple(
         _row(engine, key, used, rotation, found) for key in selectors.made(engine.context(STEP))
     )
-    gone = spent.found(engine.host, spent.of(engine.journal))
+    gone = spent.found(engine.host, engine.spent_records())
     spare = tuple(one.record for one in gone)
     return Standing(rows, _said(used, rotation, found), rotation, tuple(found), spare)
 

@@ -10,6 +10,7 @@ from mailwizard.changes import FileContent, RetiredKey, SigningKey
 from mailwizard.dkim import gate
 from mailwizard.dkim.machine import HALF, STEP, Verdicts
 from mailwizard.dkim.stages import NOTE, Rotation, hold, load
+from mailwizard.dnsdesk import nearby
 from mailwizard.engine import Engine, make
 from mailwizard.events import ChangeDone, ChangeStarted, Event, ProbeDone
 from mailwizard.model import Change, Context, Record
@@ -67,7 +68,7 @@ class EngineWork:
         records = self.records(selector)
         if missing := [one.owner for one in records if not one.value]:
             return f"there is no key for {missing[0]}"
-        return gate.closed(gate.findings(self._engine.host, records))
+        return gate.closed(nearby.findings(self._engine.host, records))
 
     def make_keys(self, selector: str) -> Iterator[Event]:
         signer = self._context["signer"]

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mailwizard import show
+from mailwizard.dnsdesk import spent
 from mailwizard.dnsdesk.finding import Finding
 from mailwizard.dnsdesk.how import How
 from mailwizard.dnsdesk.look import apexes, look
@@ -57,9 +58,8 @@ def run(
         findings = look(engine.host, needed, where)
     code = say(findings, as_json=as_json)
     if not as_json:
-        from mailwizard.dkim import spent
-
-        print("".join(f"{line}\n" for line in spent.lines(engine.host, engine.journal)), end="")
+        spare = spent.lines(engine.host, engine.spent_records())
+        print("".join(f"{line}\n" for line in spare), end="")
     return code
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mailwizard import show
 from mailwizard.changes.zone import PublishedRecords
+from mailwizard.dnsdesk import spent
 from mailwizard.dnsdesk.draft import Draft, draft
 from mailwizard.dnsdesk.finding import Finding
 from mailwizard.dnsdesk.how import How
@@ -131,9 +132,7 @@ def _unasked(silent: Sequence[Finding]) -> UpdateRefused:
 
 def _take_out(engine: Engine, desk: Desk, plan: Plan, where: Where, server: str) -> None:
     """Records of signing keys that are gone."""
-    from mailwizard.dkim import spent
-
-    for one in spent.found(engine.host, spent.of(engine.journal)):
+    for one in spent.found(engine.host, engine.spent_records()):
         try:
             primary = _primary(desk, one.zone, where, server, one.record.owner)
             found = spent.draft(one.record, fetch(primary, one.record.owner, one.record.type))

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from support.dnsworld import DOMAIN, World
 
-from mailwizard.dkim import gate, spent
+from mailwizard.dkim import gate
+from mailwizard.dnsdesk import nearby, spent
 from mailwizard.model import Record
 from mailwizard.zoneupdate import RecordSet
 
@@ -19,11 +20,11 @@ OTHER = '"v=DKIM1; k=rsa; p=MIIBsomebodyelse"'
 
 @pytest.fixture(autouse=True)
 def near(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "NEAR", replace(world.where, public=(), seconds=1.5))
+    monkeypatch.setattr(nearby, "NEAR", replace(world.where, public=(), seconds=1.5))
 
 
 def closed(world: World) -> str:
-    return gate.closed(gate.findings(world.host, [KEY]))
+    return gate.closed(nearby.findings(world.host, [KEY]))
 
 
 def test_it_opens_when_everybody_has_the_record(world: World) -> None:

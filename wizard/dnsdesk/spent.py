@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailwizard.dkim.gate import findings
-from mailwizard.dkim.stages import NOTE, load
 from mailwizard.dnsdesk import texts
 from mailwizard.dnsdesk.draft import Draft
 from mailwizard.dnsdesk.finding import Finding
 from mailwizard.dnsdesk.form import TTL
+from mailwizard.dnsdesk.nearby import findings
 from mailwizard.dnsdesk.verdict import Verdict
-from mailwizard.journal import Journal
 from mailwizard.model import Look, Record
 from mailwizard.probes.zones import AUTHORITATIVE
 from mailwizard.zoneupdate import Edit, RecordSet
-
-WHY = "Its key is gone, and so is all mail that was signed with it."
-
-
-def of(journal: Journal) -> list[Record]:
-    """The records of all keys that are gone."""
-    known = load(journal.noted(NOTE))
-    spent = known.spent if known else ()
-    return [Record(owner, "TXT", value, WHY, required=False) for owner, value in spent]
 
 
 def found(host: Look, records: Sequence[Record]) -> list[Finding]:
@@ -37,9 +26,9 @@ def found(host: Look, records: Sequence[Record]) -> list[Finding]:
     ]
 
 
-def lines(host: Look, journal: Journal) -> Iterator[str]:
+def lines(host: Look, records: Sequence[Record]) -> Iterator[str]:
     """What may be taken out, a line each; nothing where nothing is left."""
-    for one in found(host, of(journal)):
+    for one in found(host, records):
         yield f"May be taken out: {one.record.owner} TXT. {one.record.why}"
 
 
