@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import difflib
 import errno
+import io
 import os
 import re
 import signal
@@ -58,7 +59,7 @@ class Help(argparse.Action):
 
 
 def parser() -> argparse.ArgumentParser:
-    """Every command and option of the design's section 3."""
+    """Every command and option there is."""
     top = Parser(prog="mailwizard", add_help=False, allow_abbrev=False)
     common = Parser(add_help=False, allow_abbrev=False)
     # given again after the command they count too, and not given there they change nothing
@@ -71,8 +72,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--unproven", action="store_true")
     commands = top.add_subparsers(dest="command", parser_class=Parser)
 
-    def command(name: str, *, json: bool = False, answers: bool = False) -> argparse.ArgumentParser:
+    def command(
+        name: str, *, json: bool = False, answers: bool = False, changes: bool = False
+    ) -> argparse.ArgumentParser:
         made = commands.add_parser(name, parents=[common], add_help=False, allow_abbrev=False)
+        if changes:
+            made.add_argument("--unproven", action="store_true", default=argparse.SUPPRESS)
         if json:
             made.add_argument("--json", action="store_true")
         if answers:
@@ -80,16 +85,15 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     command("plan", json=True, answers=True).add_argument("steps", nargs="*", metavar="STEP")
-    apply = command("apply", json=True, answers=True)
+    apply = command("apply", json=True, answers=True, changes=True)
     apply.add_argument("steps", nargs="*", metavar="STEP")
-    apply.add_argument("--unproven", action="store_true", default=argparse.SUPPRESS)
     command("check", json=True).add_argument("steps", nargs="*", metavar="STEP")
     command("status", json=True)
-    undo = command("undo")
+    undo = command("undo", changes=True)
     undo.add_argument("steps", nargs="*", metavar="STEP")
     undo.add_argument("--all", action="store_true")
-    _dns_options(command("dns", json=True))
-    dkim = command("dkim", json=True)
+    _dns_options(command("dns", json=True, changes=True))
+    dkim = command("dkim", json=True, changes=True)
     dkim.add_argument("what", nargs="?", choices=["status", "rotate"], default="status")
     _publish_options(dkim)
     export = command("export")
@@ -116,7 +120,9 @@ def _publish_options(dns: argparse.ArgumentParser) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; every expected error is two lines on stderr and its exit code."""
     for number in STOPPING:
-        signal.signal(number, _halt)
+        # ignored from the start: `nohup` means it
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _halt)
     _give_streams()
     try:
         code = _run(list(sys.argv[1:] if argv is None else argv))
@@ -145,11 +151,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _give_streams() -> None:
-    """A stream that was closed before we began (`>&-`) is None to Python: let it lead nowhere."""
+    """Streams that are there, and take every letter.
+
+    One that was closed before we began (`>&-`) is None to Python: let it lead nowhere. A terminal
+    shows what it can; what goes into a file or to a program is UTF-8 whatever the locale says.
+    """
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             # kept open to the end, as the stream that it stands for would be
             setattr(sys, name, open(os.devnull, "r+"))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="replace")
 
 
 def _complain(*lines: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from mailwizard import planning, platform, show, trouble, unattended
+from mailwizard import consent, planning, platform, show, trouble, unattended
 from mailwizard.answers import Answers, example
 from mailwizard.engine import Engine
 from mailwizard.errors import BadAnswer, BadUsage, HostRefused, WizardError
@@ -77,18 +77,18 @@ def plan(options: argparse.Namespace) -> int:
 def apply(options: argparse.Namespace) -> int:
     """plan, apply, probe, unattended."""
     answers = Answers.load(options.answers, STEPS)
-    _known(options.steps)
-    _need_somebody(options)
+    named = _known(options.steps)
+    consent.need_somebody(options)
     # wrong answers are refused before there is so much as a state folder
     host = _host_to_change(options)
     found = answers.resolve(STEPS, host)
     wanted = [s for s in STEPS if not s.optional or answers.enabled(s.id, default=s.proposed)]
-    named = [s for s in STEPS if s.id in options.steps]
-    planning.need_secrets(named or wanted, found, host)
+    _switched_on(named, [step.id for step in wanted])
+    planning.need_secrets([s for s in wanted if not named or s.id in named], found, host)
     with _changing(options, answers) as engine:
         steps = _chosen(engine, options.steps)
         if not options.yes:
-            _confirm(f"Set up {', '.join(steps)} on this host?")
+            consent.confirm(f"Set up {', '.join(steps)} on this host?")
         engine.remember()
         return _say(unattended.run(engine, steps), as_json=options.json)
 
@@ -133,7 +133,7 @@ def undo(options: argparse.Namespace) -> int:
         return _undo_rotation(options)
     steps = [name for name in options.steps if name != PUBLISHED]
     _known(steps)
-    _need_somebody(options)
+    consent.need_somebody(options)
     with _changing(options) as engine:
         published = options.all or PUBLISHED in options.steps
         named = [step.id for step in STEPS] if options.all else _known(steps) if steps else []
@@ -145,9 +145,9 @@ def undo(options: argparse.Namespace) -> int:
         if len(steps) > len(named):
             print(f"Built on these, and undone with them: {', '.join(steps[len(named) :])}")
         if not options.yes:
-            _confirm(f"Undo {', '.join(steps)}?")
+            consent.confirm(f"Undo {', '.join(steps)}?")
         code = _say(engine.undo(steps), as_json=False)
-        if options.all and (added := engine.added_packages()):
+        if options.all and (added := engine.removable_packages()):
             print(f"{len(added)} packages that were installed are still there. To remove them:")
             print(f"  {platform.removal_command(engine.host.platform, added)}")
         return code
@@ -155,11 +155,11 @@ def undo(options: argparse.Namespace) -> int:
 
 def _undo_rotation(options: argparse.Namespace) -> int:
     """A key that does not sign yet, as if it had never been."""
-    _need_somebody(options)
+    consent.need_somebody(options)
     with _changing(options) as engine:
         _need_answers(engine)
         if not options.yes:
-            _confirm("Take away the key that does not sign yet?")
+            consent.confirm("Take away the key that does not sign yet?")
         return _say(engine.abandon_key(), as_json=False)
 
 
@@ -172,10 +172,10 @@ def dns(options: argparse.Namespace) -> int:
         engine = _looking(options)
         _need_answers(engine)
         return command.run(engine, options)
-    _need_somebody(options)
+    consent.need_somebody(options)
     with _changing(options) as engine:
         _need_answers(engine)
-        return command.publish(engine, options, _yes)
+        return command.publish(engine, options, consent.given)
 
 
 def dkim(options: argparse.Namespace) -> int:
@@ -188,22 +188,22 @@ def dkim(options: argparse.Namespace) -> int:
         engine = _looking(options)
         _need_answers(engine)
         return command.say(standing(engine), as_json=options.json)
-    _need_somebody(options)
+    consent.need_somebody(options)
     with _changing(options) as engine:
         _need_answers(engine)
-        return command.rotate(engine, options, partial(_say, as_json=options.json), _yes)
+        return command.rotate(engine, options, partial(_say, as_json=options.json), consent.given)
 
 
 def export(options: argparse.Namespace) -> int:
     """The replayable script, or the answer file."""
-    from mailwizard.export import answerfile, script
+    from mailwizard.export import answerfile, saving, script
 
     _need_root("export")
     engine = _looking(options)
     _need_answers(engine)
     text = answerfile.text(engine) if options.format == "answers" else script.text(engine)
     if options.output:
-        engine.host.write(str(Path(options.output).absolute()), text.encode(), mode=0o600)
+        saving.save(options.output, text)
     else:
         print(text, end="")
     if options.format == "sh":
@@ -348,22 +348,16 @@ def _known(names: Sequence[str]) -> list[str]:
 
 def _chosen(engine: Engine, names: Sequence[str]) -> list[str]:
     """The named steps in their order, or all that are switched on."""
-    return _known(names) or [step.id for step in engine.wanted()]
+    wanted = [step.id for step in engine.wanted()]
+    return _switched_on(_known(names), wanted) or wanted
 
 
-def _need_somebody(options: argparse.Namespace) -> None:
-    """Said before anything is locked or looked at."""
-    if not options.yes and not sys.stdin.isatty():
-        raise BadUsage("nobody is there to confirm this", hint="Add --yes to go on without asking.")
-
-
-def _yes(question: str) -> bool:
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-
-
-def _confirm(question: str) -> None:
-    if not _yes(question):
-        raise BadUsage("not confirmed; nothing was changed")
+def _switched_on(names: list[str], wanted: Sequence[str]) -> list[str]:
+    """The same names; a step that is left out has neither answers nor anything to look at."""
+    if left_out := [name for name in names if name not in wanted]:
+        hint = f"Write what it needs under [{left_out[0]}], or `enabled = true`, in the answers."
+        raise BadUsage(f"the step '{left_out[0]}' is left out", hint=hint)
+    return names
 
 
 def _say(events: Iterator[Event], *, as_json: bool) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailwizard import planning, transaction
 from mailwizard.answers import Answers, Complaint, refuse
-from mailwizard.errors import ProofFailed, ReadBackFailed, WizardError
+from mailwizard.errors import BadUsage, ProofFailed, ReadBackFailed, WizardError
 from mailwizard.events import (
     AlreadySo,
     ChangeDone,
@@ -247,9 +247,9 @@ class Engine:
         except WizardError as failed:
             yield from self._failed(step_id, failed)
 
-    def added_packages(self) -> tuple[str, ...]:
-        """Packages that are here because of us."""
-        return transaction.added(self.host, self.journal)
+    def removable_packages(self, step_ids: Iterable[str] = ()) -> tuple[str, ...]:
+        """Packages that are here because of us, and could go once these steps are undone."""
+        return transaction.removable(self.host, self.journal, step_ids)
 
     def keep(self, step_id: str, titles: Iterable[str]) -> None:
         """The administrator's edits stand: these changes are not due while they last."""
@@ -315,7 +315,9 @@ class Engine:
         # "step.part" is what was done beside a step, and goes back with it
         entries = [e for e in self.journal.entries() if e.step.partition(".")[0] in ids]
         if packages:
-            entries += self.journal.entries("packages")
+            if not self.removable_packages(ids):
+                raise BadUsage("packages are removed with the last of the steps, and not before")
+            entries += self.journal.entries(transaction.STEP)
         # first: a step that is half undone has no verdict
         for step_id in ids:
             self.journal.forget_gates(step_id)

@@ -7,7 +7,7 @@ was cut short is repaired first (R5).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mailwizard.errors import CommandFailed
 from mailwizard.events import ChangeDone, ChangeStarted, Event, Failed, Output, Waiting
@@ -16,7 +16,7 @@ from mailwizard.journal import Journal
 from mailwizard.maincf import backdated
 from mailwizard.model import Look
 from mailwizard.platform import managers
-from mailwizard.subjects import InstalledPackages
+from mailwizard.subjects import PUBLISHED, InstalledPackages
 
 STEP, UNIT, TITLE = "packages", "mailwizard-packages", "install packages"
 TAIL = 25
@@ -41,6 +41,15 @@ def added(look: Look, journal: Journal) -> tuple[str, ...]:
     before, after = entries[0].before[0]["installed"], (entries[-1].after or ({},))[0]
     now = managers.installed(look)
     return tuple(sorted((set(after.get("installed", now)) - set(before)) & now))
+
+
+def removable(look: Look, journal: Journal, going: Iterable[str]) -> tuple[str, ...]:
+    """What may be removed with these steps: all of it with the last ones, nothing before.
+
+    What one step alone has brought cannot be told: the others build on the same packages.
+    """
+    standing = {entry.step.partition(".")[0] for entry in journal.entries()}
+    return () if standing - {STEP, PUBLISHED, *going} else added(look, journal)
 
 
 def install(host: LocalHost, journal: Journal, roles: Sequence[str]) -> Iterator[Event]:

@@ -172,6 +172,25 @@ def test_output_for_programs_can_be_parsed(applied: Program) -> None:
     assert json.loads(applied("dns", "--json").stdout)
 
 
+def test_an_export_is_put_where_it_is_wanted(applied: Program) -> None:
+    printed = applied("export", "--format", "answers").stdout
+    for place in ("/home/alice/answers.toml", "/tmp/answers.toml", "/dev/stdout"):
+        done = applied("export", "--format", "answers", "-o", place)
+        assert done.status == 0, done
+        if place.startswith("/dev"):
+            assert done.stdout == printed
+        else:
+            assert applied.host.get(place).decode() == printed
+            assert applied.host.run(["stat", "-c", "%a", place]).stdout == "600\n"
+    for place, why in (("/etc", "is a directory"), ("/nowhere/x", "no such file or directory")):
+        done = applied("export", "--format", "sh", "-o", place)
+        helps(done, 2, f"{place} cannot be written: {why}")
+
+
+def test_a_step_that_is_left_out_is_not_asked(applied: Program) -> None:
+    helps(applied("check", "relay"), 2, "the step 'relay' is left out", "[relay]")
+
+
 def test_colour_is_for_terminals_that_want_it(applied: Program) -> None:
     for env, coloured in (({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
         typed = f"script -qec '{LAUNCHER} status' /dev/null"

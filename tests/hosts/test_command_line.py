@@ -52,6 +52,8 @@ def unchanged(program: Program) -> Iterator[Program]:
         (f"plan -a {ANSWERS} aliasses", "there is no step 'aliasses'"),
         (f"apply -a {ANSWERS} --yes aliasses", "Steps are: hostname, postfix, aliases"),
         ("check frob", "there is no step 'frob'"),
+        (f"plan -a {ANSWERS} relay", "the step 'relay' is left out\nWrite what it needs"),
+        (f"apply -a {ANSWERS} --yes relay postfix", "the step 'relay' is left out"),
         ("undo", "name the steps to undo, or --all"),
         ("undo frob", "there is no step 'frob'"),
         ("undo --all aliases", "name the steps to undo, or --all"),

@@ -167,6 +167,10 @@ class FakeEngine:
             self.state[step_id] = State.PENDING
             self.applied.discard(step_id)
 
+    def removable_packages(self, step_ids: Sequence[str]) -> tuple[str, ...]:
+        standing = {step_id for step_id, state in self.state.items() if state is State.VERIFIED}
+        return () if standing - set(step_ids) else ("postfix", "dovecot-imapd")
+
     def dependents(self, step_ids: Sequence[str]) -> tuple[str, ...]:
         gone = set(step_ids)
         left_out = {State.PENDING, State.SKIPPED}

@@ -20,6 +20,7 @@ from mailwizard.tui.step import StepScreen
 from mailwizard.tui.textpane import LogScreen, TextScreen
 from mailwizard.tui.theme import theme_for
 from mailwizard.tui.welcome import WelcomeScreen
+from mailwizard.tui.widgets import Toggle
 from tui import fake_steps
 from tui.fake_engine import FakeEngine
 from tui.walks import apply, at_step, focused, go_to, phase, ready, text, until, wizard
@@ -99,6 +100,24 @@ async def test_undo_names_what_depends_on_it_and_leaves_the_packages() -> None:
         await pilot.press("enter")
         await at_step(pilot, "postfix")
     assert "undo postfix aliases packages=False" in engine.calls
+
+
+@pytest.mark.parametrize("last", [True, False])
+async def test_packages_may_go_with_the_last_steps_only(last: bool) -> None:
+    engine = FakeEngine(packages_in_place=True)
+    for step_id in ("postfix", "aliases") if last else ("hostname", "postfix", "aliases"):
+        engine.state[step_id] = State.VERIFIED
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        wizard(pilot).action_undo_step("postfix")
+        await until(pilot, lambda: "Undo 2 steps" in text(pilot))
+        assert ("2 packages were installed" in text(pilot)) is last
+        assert pilot.app.screen.query_one(Toggle).display is last
+        if last:
+            await pilot.press("shift+tab", "space", "tab")
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: "Restored." in text(pilot))
+    assert f"undo postfix aliases packages={last}" in engine.calls
 
 
 async def test_escape_is_inert_while_a_command_runs() -> None:

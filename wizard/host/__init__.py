@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mailwizard.answers import read_secret
-from mailwizard.errors import CommandFailed
+from mailwizard.errors import CommandFailed, HostRefused
 from mailwizard.host.places import settled
 from mailwizard.host.process import QUIET, SEARCH, TransientUnit, shell
 from mailwizard.host.process import start as _start
@@ -74,6 +74,11 @@ def _write(path: str, data: bytes, mode: int, uid: int, gid: int, mtime_ns: int 
         raise OSError(error.errno, error.strerror, path) from error
 
 
+def write_private(path: str, data: bytes) -> None:
+    """A file for the caller alone, whole or not at all; raises OSError."""
+    _write(path, data, 0o600, os.geteuid(), os.getegid(), None, ())
+
+
 class LocalLook:
     """The host this program runs on, to be looked at (model.Look)."""
 
@@ -85,12 +90,16 @@ class LocalLook:
             return Path(path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return b""
+        except PermissionError as refused:
+            raise _for_root_alone(path) from refused
 
     def state(self, path: str) -> FileState:
         try:
             about = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             return FileState("absent")
+        except PermissionError as refused:
+            raise _for_root_alone(path) from refused
         kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "link"}
         kind = kinds.get(stat.S_IFMT(about.st_mode), "other")
         return FileState(
@@ -109,6 +118,8 @@ class LocalLook:
             return sorted(os.listdir(path))
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except PermissionError as refused:
+            raise _for_root_alone(path) from refused
 
     def ask(
         self,
@@ -132,6 +143,10 @@ class LocalLook:
                 # Postfix tools sleep until a main.cf is two seconds old
                 os.utime(path, (path.stat().st_mtime - DRAFT_AGE,) * 2)
             yield folder
+
+
+def _for_root_alone(path: str) -> HostRefused:
+    return HostRefused(f"{path} can be read by root alone", hint="Run it again with sudo.")
 
 
 def _xattrs(path: str) -> tuple[tuple[str, bytes], ...]:

@@ -9,6 +9,7 @@ from mailwizard.errors import WizardError
 from mailwizard.plain.contract import Engine
 from mailwizard.plain.terminal import Halt, Leave, Terminal, signals_halt
 from mailwizard.plain.walk import Walk
+from mailwizard.trouble import in_words
 
 __all__ = ["run_plain"]
 
@@ -46,6 +47,9 @@ def _walk(engine: Engine, terminal: Terminal, assume_yes: bool) -> int:
         terminal.problem(error)
         return error.exit_code
     except Exception as error:
+        if said := in_words(error, "what mailwizard keeps"):
+            terminal.problem(said)
+            return said.exit_code
         terminal.say("\nThis is a defect in mailwizard, not in what you answered:")
         terminal.say(f"  {type(error).__name__}: {error}")
         terminal.say(f"A report for its authors is in {engine.report_crash(error)}")

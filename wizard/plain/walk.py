@@ -19,6 +19,9 @@ from mailwizard.stages import State
 
 _BEGUN = frozenset({State.APPLIED, State.VERIFIED, State.FAILED, State.DRIFTED})
 
+STAY = True
+"""After this, what comes next is asked again."""
+
 _WELCOME = """
 This sets up a mail server on this host, one step after the other. A step explains itself and
 asks; shows every change before it is made; makes it; and then talks to the running services to
@@ -79,7 +82,7 @@ class Walk:
         self._status()
         nearest = failed[0].id if failed else self._engine.next_step()
         go_on = f"Go on with {nearest}" if nearest else "Finish"
-        choices: tuple[tuple[str, Callable[[], None]], ...] = (
+        choices: tuple[tuple[str, Callable[[], bool | None]], ...] = (
             (go_on, lambda: self._steps_from(self._place(nearest))),
             ("Choose the steps anew, then go through all of them", self._anew),
             ("Go to one step", self._go_to),
@@ -90,12 +93,12 @@ class Walk:
         )
         while True:
             _, act = choices[self._terminal.choose("What next?", [text for text, _ in choices])]
-            act()
-            if act != self._records:
+            if act() is not STAY:
                 return
 
-    def _records(self) -> None:
+    def _records(self) -> bool:
         show_records(self._engine, self._terminal)
+        return STAY
 
     def _holds(self, step: Step) -> bool:
         try:
@@ -111,16 +114,21 @@ class Walk:
         self._choose_steps()
         self._steps_from(0)
 
-    def _go_to(self) -> None:
-        if (step := self._pick("Which step?")) is not None:
-            self._steps_from(self._place(step.id))
+    def _go_to(self) -> bool:
+        if (step := self._pick("Which step?")) is None:
+            return STAY
+        self._steps_from(self._place(step.id))
+        return not STAY
 
-    def _undo(self) -> None:
-        if (step := self._pick("Take back which step?")) is not None:
-            self._page(step).undo()
+    def _undo(self) -> bool:
+        if (step := self._pick("Take back which step?")) is None:
+            return STAY
+        self._page(step).undo()
+        return not STAY
 
-    def _keys(self) -> None:
+    def _keys(self) -> bool:
         signing_keys(self._engine, self._terminal)
+        return STAY
 
     def _pick(self, question: str) -> Step | None:
         steps = self._wanted()

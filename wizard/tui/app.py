@@ -23,6 +23,7 @@ from mailwizard.errors import BadUsage, WizardError
 from mailwizard.events import Proposed
 from mailwizard.stages import State
 from mailwizard.terminal import SMALLEST
+from mailwizard.trouble import in_words
 from mailwizard.tui import crash, words
 from mailwizard.tui.contract import EngineFace
 from mailwizard.tui.desk import BEAT, Desk, Said, Stream
@@ -95,7 +96,7 @@ class WizardApp(App[None]):
         from mailwizard.tui.welcome import WelcomeScreen
 
         await self.push_screen(WelcomeScreen())
-        self._check_size(self.size)
+        self.check_size(self.size)
 
     # What runs
 
@@ -338,9 +339,10 @@ class WizardApp(App[None]):
     # Size, signals, and faults
 
     def on_resize(self, event: events.Resize) -> None:
-        self._check_size(event.size)
+        self.check_size(event.size)
 
-    def _check_size(self, size: Size) -> None:
+    def check_size(self, size: Size) -> None:
+        """Cover everything while nothing fits."""
         if not any(isinstance(screen, Frame) for screen in self.screen_stack):
             return
         small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
@@ -358,8 +360,9 @@ class WizardApp(App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         error = getattr(error, "error", error)  # what failed inside a worker
-        if isinstance(error, WizardError):
-            self.push_screen(Notice(error))
+        said = error if isinstance(error, WizardError) else in_words(error, "what mailwizard keeps")
+        if said is not None:
+            self.push_screen(Notice(said))
             return
         # The library would print the values of local variables, secrets among them.
         self._return_code = 1

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mailwizard.terminal import SMALLEST
 
+if TYPE_CHECKING:
+    from mailwizard.tui.app import WizardApp
+
 
 class TooSmall(ModalScreen[None]):
     """Covers everything until the terminal is larger; what runs goes on."""
+
+    def on_screen_resume(self) -> None:
+        # it may have grown while another screen lay above this one
+        cast("WizardApp", self.app).check_size(self.app.size)
 
     def compose(self) -> ComposeResult:
         width, height = SMALLEST

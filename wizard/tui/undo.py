@@ -32,7 +32,7 @@ class UndoScreen(Dialog[bool]):
 
     def body(self) -> ComposeResult:
         yield paragraphs("Looking at what depends on it ...", id="undo-text")
-        yield Toggle(False, label="also remove the packages that were installed for it")
+        yield Toggle(False, label="also remove the packages that were installed")
         yield Rows(id="undone")
         with ButtonRow(classes="buttons"):
             yield Push("Keep everything", "safe")
@@ -40,6 +40,7 @@ class UndoScreen(Dialog[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#undone").display = False
+        self.query_one(Toggle).display = False
         self.query_one("#safe").focus()
         self.set_interval(BEAT, self._beat)
         self._look()
@@ -60,6 +61,13 @@ class UndoScreen(Dialog[bool]):
         if also:
             text = "Later steps build on this one, so they go back with it, last one first:"
         parts = [Content(text), Content(""), *lines]
+        count = len(await self.wizard.desk.ask(partial(engine.removable_packages, self._steps)))
+        if count:
+            parts += [
+                Content(""),
+                Content(f"{count} packages were installed and can go too."),
+            ]
+        self.query_one(Toggle).display = bool(count)
         self.query_one("#undo-text", Static).update(Content("\n").join(parts))
         go = self.query_one("#go", Push)
         go.rename("Undo this step" if not also else f"Undo {len(self._steps)} steps")

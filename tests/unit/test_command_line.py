@@ -1,0 +1,134 @@
+"""What the command line says and asks, and what it does with its streams and signals."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailwizard import consent
+from mailwizard.commands import _switched_on
+from mailwizard.errors import BadUsage, HostRefused
+from mailwizard.export.saving import save
+from mailwizard.host import LocalLook
+from mailwizard.platform import KNOWN
+
+ROOT = Path(__file__).resolve().parents[2]
+ENV = {**os.environ, "PYTHONPATH": str(ROOT / ".package")}
+STREAMS = "from mailwizard.cli import main; main(['answers']); print('naïve •')"
+
+
+@pytest.mark.parametrize(("typed", "yes"), [("y", True), ("Yes ", True), ("", False), ("n", False)])
+def test_a_question_is_asked_on_standard_error(
+    typed: str, yes: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(builtins, "input", lambda: typed)
+    assert consent.given("Go on?") is yes
+    assert capsys.readouterr() == ("", "Go on? [y/N] ")
+
+
+def test_the_end_of_input_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended() -> str:
+        raise EOFError
+
+    monkeypatch.setattr(builtins, "input", ended)
+    with pytest.raises(BadUsage, match="not confirmed; nothing was changed"):
+        consent.confirm("Go on?")
+
+
+def test_a_step_that_is_left_out_is_named() -> None:
+    assert _switched_on(["postfix"], ["hostname", "postfix"]) == ["postfix"]
+    with pytest.raises(BadUsage, match="the step 'relay' is left out") as refused:
+        _switched_on(["postfix", "relay"], ["hostname", "postfix"])
+    assert "[relay]" in refused.value.hint
+
+
+def test_what_is_exported_is_private_and_replaces_only_files(tmp_path: Path) -> None:
+    everybodys = tmp_path / "everybody"
+    everybodys.mkdir()
+    everybodys.chmod(0o777)
+    place = everybodys / "setup.sh"
+    place.write_text("earlier")
+    place.chmod(0o644)
+    save(str(place), "#!/bin/sh\n")
+    assert (place.read_text(), place.stat().st_mode & 0o777) == ("#!/bin/sh\n", 0o600)
+    assert list(everybodys.iterdir()) == [place]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    save(str(pipe), "said")
+    assert os.read(reader, 10) == b"said"
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("", "is a directory"), ("no/x", "no such file"), ("f/x", "not a directory")]
+)
+def test_where_an_export_cannot_go_is_said(tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / "f").write_text("")
+    with pytest.raises(BadUsage, match=f"cannot be written: {why}"):
+        save(str(tmp_path / name), "text")
+
+
+@pytest.mark.parametrize(
+    ("look", "call"), [("read", "open"), ("state", "lstat"), ("list", "listdir")]
+)
+def test_what_only_root_may_see_is_said(
+    look: str, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied", "/etc/postfix/sasl_passwd")
+
+    if call == "open":
+        monkeypatch.setattr(Path, "read_bytes", refuse)
+    else:
+        monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(HostRefused, match="sasl_passwd can be read by root alone") as refused:
+        getattr(LocalLook(KNOWN[0]), look)("/etc/postfix/sasl_passwd")
+    assert "sudo" in refused.value.hint
+
+
+def test_a_file_is_utf_8_whatever_the_locale_says() -> None:
+    env = {**ENV, "PYTHONIOENCODING": "iso-8859-1"}
+    done = subprocess.run([sys.executable, "-c", STREAMS], env=env, capture_output=True, check=True)
+    assert done.stdout.decode("utf-8").endswith("naïve •\n")
+
+
+def test_a_terminal_shows_what_it_can() -> None:
+    master, slave = pty.openpty()
+    env = {**ENV, "PYTHONIOENCODING": "iso-8859-1"}
+    command = [sys.executable, "-c", STREAMS]
+    with subprocess.Popen(command, env=env, stdout=slave, stderr=slave) as running:
+        os.close(slave)
+        said = b""
+        try:
+            while chunk := os.read(master, 4096):
+                said += chunk
+        except OSError:
+            pass  # the other end is closed
+        assert running.wait() == 0
+    os.close(master)
+    assert said.decode("iso-8859-1").endswith("naïve ?\r\n")
+
+
+@pytest.mark.parametrize(("before", "after"), [('trap "" HUP; ', "ignored"), ("", "handled")])
+def test_nohup_means_it(before: str, after: str) -> None:
+    code = (
+        "import signal; from mailwizard.cli import main; main(['--state', '/x', 'answers']); "
+        "now = signal.getsignal(signal.SIGHUP); "
+        "print('ignored' if now is signal.SIG_IGN else 'handled' if callable(now) else now)"
+    )
+    script = f'{before}exec "$0" -c "$1"'
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable, code],
+        env=ENV,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == after
