@@ -31,6 +31,11 @@ def in_words(error: BaseException, place: str) -> WizardError | None:
     return None
 
 
+def understood(error: BaseException) -> WizardError | None:
+    """What the reader can mend, as one of our errors; None when it may be our own mistake."""
+    return error if isinstance(error, WizardError) else in_words(error, "what mailwizard keeps")
+
+
 def not_a_state_folder(folder: str) -> HostRefused | None:
     """Why nothing can be kept there, when something else than a folder is in its way."""
     for place in (Path(folder), *Path(folder).parents):

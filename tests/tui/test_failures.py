@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mailwizard.tui.app import WizardApp
 from mailwizard.tui.dialogs import AskQuit, Notice
 from mailwizard.tui.help import HelpScreen
 from mailwizard.tui.phases import Phase
+from mailwizard.tui.small import TooSmall
 from mailwizard.tui.step import StepScreen
 from mailwizard.tui.textpane import LogScreen, TextScreen
 from mailwizard.tui.theme import theme_for
@@ -259,6 +261,51 @@ async def test_a_fault_of_ours_is_reported_and_says_how_to_resume(place: str) ->
     assert "Report: /var/lib/mailwizard/crash-" in app.crash_said
     assert "Run `mailwizard`" in app.crash_said
     assert "canary77" not in app.crash_said
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device", "/var/lib/mailwizard/journal.db")
+
+
+async def test_a_full_disk_is_no_fault_of_ours_and_the_step_can_be_tried_again() -> None:
+    engine = FakeEngine(packages_in_place=True, apply_raises=FULL)
+    async with WizardApp(engine).run_test() as pilot:
+        await go_to(pilot, "postfix")
+        await apply(pilot)
+        await phase(pilot, Phase.BROKEN)
+        assert "journal.db cannot be written: no space left" in text(pilot)
+        engine.apply_raises = None
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen.query("#go"))
+        await pilot.press("right", "enter")
+        await phase(pilot, Phase.OPEN)
+    assert engine.crashes == []
+
+
+async def test_an_answer_that_cannot_be_saved_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unwritable(*_given: object) -> None:
+        raise FULL
+
+    engine = FakeEngine()
+    async with WizardApp(engine).run_test() as pilot:
+        await go_to(pilot, "hostname")
+        monkeypatch.setattr(engine, "set_answer", unwritable)
+        await pilot.press("end", "x", "tab")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Notice))
+        assert "Make room" in text(pilot)
+        assert pilot.app.is_running
+    assert engine.crashes == []
+
+
+async def test_a_terminal_that_grew_under_another_screen_is_uncovered() -> None:
+    async with WizardApp(FakeEngine()).run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.resize_terminal(40, 10)
+        await until(pilot, lambda: isinstance(pilot.app.screen, TooSmall))
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskQuit))
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WelcomeScreen))
 
 
 async def test_a_flood_of_output_is_shown_and_keys_still_work() -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from mailwizard.errors import WizardError
 from mailwizard.plain.contract import Engine
 from mailwizard.plain.terminal import Halt, Leave, Terminal, signals_halt
 from mailwizard.plain.walk import Walk
-from mailwizard.trouble import in_words
+from mailwizard.trouble import understood
 
 __all__ = ["run_plain"]
 
@@ -43,11 +42,8 @@ def _walk(engine: Engine, terminal: Terminal, assume_yes: bool) -> int:
     except Leave:
         _say_saved(terminal)
         return walk.exit_code()
-    except WizardError as error:
-        terminal.problem(error)
-        return error.exit_code
     except Exception as error:
-        if said := in_words(error, "what mailwizard keeps"):
+        if said := understood(error):
             terminal.problem(said)
             return said.exit_code
         terminal.say("\nThis is a defect in mailwizard, not in what you answered:")

@@ -23,7 +23,7 @@ from mailwizard.errors import BadUsage, WizardError
 from mailwizard.events import Proposed
 from mailwizard.stages import State
 from mailwizard.terminal import SMALLEST
-from mailwizard.trouble import in_words
+from mailwizard.trouble import understood
 from mailwizard.tui import crash, words
 from mailwizard.tui.contract import EngineFace
 from mailwizard.tui.desk import BEAT, Desk, Said, Stream
@@ -360,8 +360,7 @@ class WizardApp(App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         error = getattr(error, "error", error)  # what failed inside a worker
-        said = error if isinstance(error, WizardError) else in_words(error, "what mailwizard keeps")
-        if said is not None:
+        if said := understood(error):
             self.push_screen(Notice(said))
             return
         # The library would print the values of local variables, secrets among them.

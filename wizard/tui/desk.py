@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from mailwizard.errors import WizardError
 from mailwizard.events import Event, Failed, Output
+from mailwizard.trouble import understood
 
 T = TypeVar("T")
 
@@ -120,9 +120,10 @@ class Stream:
                 self._put(event)
                 if self.stopped:
                     break
-        except WizardError as error:
-            tail = tuple(getattr(error, "tail", ()))
-            self._put(Failed(self.step, error.message, error.hint, tail))
         except Exception as error:
-            crash = error
+            if said := understood(error):
+                tail = tuple(getattr(said, "tail", ()))
+                self._put(Failed(self.step, said.message, said.hint, tail))
+            else:
+                crash = error
         self.flush(ended=True, crash=crash)

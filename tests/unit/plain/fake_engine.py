@@ -5,6 +5,7 @@ Run as a program it starts the line face: fake_engine.py MEMORY [FAULT...] [--ye
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import time
@@ -115,6 +116,8 @@ class FakeEngine:
     def defaults(self, step_id: str) -> dict[str, Any]:
         if "crash" in self.faults:
             raise RuntimeError("a defect")
+        if "full" in self.faults:
+            raise OSError(errno.ENOSPC, "No space left on device", "/var/lib/mailwizard/x")
         step = next(step for step in self.steps if step.id == step_id)
         given = self.kept["answers"]
         context: Any = None

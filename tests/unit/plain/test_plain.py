@@ -319,6 +319,11 @@ def test_a_signing_key_is_changed_and_taken_back(start: Start) -> None:
     second.picks("Take the new key back", "What shall be done?")
     second.sees("mw202611 is gone")
     second.picks("Nothing, back", "What shall be done?")
+    second.picks("Undo a step", "What next?")
+    second.picks("None of them", "Take back which step?")
+    second.picks("Go to one step", "What next?")
+    second.picks("None of them", "Which step?")
+    second.picks("Stop here", "What next?")
     assert second.ends() == 0
     assert second.kept["calls"][-2:] == ["rotate", "abandon"]
 
@@ -382,6 +387,15 @@ def test_a_defect_is_told_from_a_mistake(start: Start) -> None:
     person.picks("Yes", "Install them?")
     person.sees("This is a defect in mailwizard")
     person.sees("/var/lib/mailwizard/crash.txt")
+    assert person.ends() == 1
+
+
+def test_a_full_disk_is_no_defect(start: Start) -> None:
+    person = start("full")
+    person.types("", "Number, or Enter")
+    person.picks("Yes", "Install them?")
+    person.sees("/var/lib/mailwizard/x cannot be written: no space left on device")
+    person.sees("Make room")
     assert person.ends() == 1
 
 
