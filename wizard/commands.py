@@ -207,9 +207,8 @@ def export(options: argparse.Namespace) -> int:
     else:
         print(text, end="")
     if options.format == "sh":
-        for status in script.left_out(engine):
-            why = show.STATE_WORDS[status.state]
-            print(f"mailwizard: {status.id} is left out of the script: {why}", file=sys.stderr)
+        for what, why in script.left_out(engine):
+            print(f"mailwizard: {what} is left out of the script: {why}", file=sys.stderr)
     return 0
 
 
@@ -245,6 +244,9 @@ def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iter
         engine.recover()
         try:
             yield engine
+        except BrokenPipeError:
+            # whoever read what we say has gone: nothing is broken
+            raise
         except Exception as error:
             if isinstance(error, WizardError) or trouble.in_words(error, host.state_dir):
                 raise

@@ -65,7 +65,7 @@ class Engine:
         for entry in self.journal.entries():
             for path in filter(None, map(path_of, entry.subjects)):
                 self.host.sweep(path)
-        transaction.tidy(self.host)
+        transaction.recover(self.host, self.journal)
 
     # answers -------------------------------------------------------------------------------
 

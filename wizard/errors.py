@@ -35,6 +35,11 @@ class HostRefused(WizardError):
     exit_code = 3
 
 
+def for_root_alone(what: str) -> HostRefused:
+    """What is raised where only root may look: what was not seen is not believed to be absent."""
+    return HostRefused(f"{what} can be read by root alone", hint="Run it again with sudo.")
+
+
 class Locked(WizardError):
     """Another run holds the lock."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from ipaddress import ip_network
 
+from mailwizard.errors import for_root_alone
 from mailwizard.model import Completed, Look
 from mailwizard.platform.firewalls import Opening
 from mailwizard.render import render
@@ -67,8 +68,11 @@ class _Reading:
 
 
 def listing(look: Look) -> str:
-    """The rules in force, without counters; empty where nft is not there."""
-    return look.ask(["nft", "-s", "list", "ruleset"]).out
+    """The rules in force, without counters; empty where nft is not there, raises HostRefused."""
+    shown = look.ask(["nft", "-s", "list", "ruleset"])
+    if not shown.ok and "Operation not permitted" in shown.err:
+        raise for_root_alone("the rules of nftables")
+    return shown.out
 
 
 def tables(rules: str) -> dict[str, str]:

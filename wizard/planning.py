@@ -50,7 +50,7 @@ def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
         if _kept(journal, context.look, item):
             continue
         if due:
-            touched |= {path_of(subject) for subject in change.subjects(context.look)} - {""}
+            touched |= _paths(context.look, [change])
         found.append(item)
     return found
 
@@ -160,6 +160,23 @@ def _kept(journal: Journal, look: Look, item: Pending) -> bool:
             if now == kept:
                 return True
     return False
+
+
+def kept(journal: Journal, context: Context, step: Step) -> tuple[str, ...]:
+    """Titles of the changes that give way to kept edits, and of those that follow only them."""
+    if all(entry.state != "kept" for entry in journal.entries()):
+        return ()
+    changes = list(step.plan(context))
+    made = {item.change.title for item in pending(journal, context, step)}
+    left = [change for change in changes if change.title not in made]
+    theirs = _paths(context.look, left)
+    theirs -= _paths(context.look, [change for change in changes if change.title in made])
+    return tuple(c.title for c in changes if c.title not in made or c.follows in theirs)
+
+
+def _paths(look: Look, changes: Iterable[Change]) -> set[str]:
+    """The files that these changes write."""
+    return {path_of(subject) for change in changes for subject in change.subjects(look)} - {""}
 
 
 def status(journal: Journal, look: Look, step: Step, enabled: bool) -> StepStatus:

@@ -20,6 +20,8 @@ from mailwizard.subjects import PUBLISHED, InstalledPackages
 
 STEP, UNIT, TITLE = "packages", "mailwizard-packages", "install packages"
 TAIL = 25
+# a state folder may have any name; this one means nothing to systemd and to sh
+PLACE = "/run/mailwizard"
 
 
 def wanted(look: Look, roles: Sequence[str]) -> tuple[str, ...]:
@@ -34,13 +36,13 @@ def missing(look: Look, roles: Sequence[str]) -> tuple[str, ...]:
 
 
 def added(look: Look, journal: Journal) -> tuple[str, ...]:
-    """Packages that are on the host since our first transaction."""
-    entries = journal.entries(STEP)
-    if not entries:
-        return ()
-    before, after = entries[0].before[0]["installed"], (entries[-1].after or ({},))[0]
-    now = managers.installed(look)
-    return tuple(sorted((set(after.get("installed", now)) - set(before)) & now))
+    """Packages that came with transactions of ours, and are still on the host."""
+    came = {
+        name
+        for entry in journal.entries(STEP)
+        for name in InstalledPackages.brought(entry.before[0], (entry.after or (None,))[0])
+    }
+    return tuple(sorted(came & managers.present(look))) if came else ()
 
 
 def removable(look: Look, journal: Journal, going: Iterable[str]) -> tuple[str, ...]:
@@ -56,32 +58,54 @@ def install(host: LocalHost, journal: Journal, roles: Sequence[str]) -> Iterator
     """Bring what is missing; ends with ChangeDone, or with Failed and the last lines of its log."""
     begun = time.monotonic()
     yield from _finish_running(host)
-    names = missing(host, roles)
-    manager = managers.manager_of(host.platform)
-    yield ChangeStarted(STEP, TITLE, " ".join(manager.install(names)), False)
-    if names:
-        yield from _wait_for_lock(host)
-        subject = InstalledPackages()
-        entry = journal.intend(STEP, TITLE, (subject,), [subject.capture(host)], "")
-        try:
-            yield from _transact(host, roles, names)
-        except CommandFailed as failed:
-            tidy(host)
-            hint = f"Mend what {host.state_dir}/log/{UNIT}.log names, and try again."
-            yield Failed(STEP, failed.message, hint, failed.tail)
-            return
-        tidy(host)
-        journal.done(entry, [subject.capture(host)])
+    recover(host, journal)
+    try:
+        names = missing(host, roles)
+        manager = managers.manager_of(host.platform)
+        yield ChangeStarted(STEP, TITLE, " ".join(manager.install(names)), False)
+        if names:
+            yield from _bring(host, journal, roles, names)
+    except CommandFailed as failed:
+        recover(host, journal)
+        hint = failed.hint or f"Mend what {host.log_of(UNIT)} names, and try again."
+        yield Failed(STEP, failed.message, hint, failed.tail)
+        return
     yield ChangeDone(STEP, TITLE, time.monotonic() - begun)
 
 
-def tidy(host: LocalHost) -> None:
-    """After a power cut: what kept services from starting goes, unless a run is still at work."""
+def recover(host: LocalHost, journal: Journal) -> None:
+    """After a run that did not end well: starts are allowed, what it brought is written down.
+
+    Its own log tells that: since then others may have installed something too.
+    """
+    _tidy(host)
+    unended = [entry for entry in journal.entries(STEP) if entry.after is None]
+    if not unended or host.is_running(UNIT):
+        return
+    log = host.read(host.log_of(UNIT)).decode("utf-8", "replace")
+    came = managers.manager_of(host.platform).unpacked(log)
+    for entry in unended:
+        journal.done(entry.id, [{"installed": sorted(came.union(entry.before[0]["installed"]))}])
+
+
+def _tidy(host: LocalHost) -> None:
+    """What kept services from starting goes, unless a run is still at work."""
     forbidding = managers.manager_of(host.platform).no_start
     left = [path for path, (text, _) in forbidding.items() if host.read(path) == text.encode()]
     if left and not host.is_running(UNIT):
         for path in left:
             host.remove(path)
+
+
+def _bring(
+    host: LocalHost, journal: Journal, roles: Sequence[str], names: Sequence[str]
+) -> Iterator[Event]:
+    yield from _wait_for_lock(host)
+    subject = InstalledPackages()
+    entry = journal.intend(STEP, TITLE, (subject,), [subject.capture(host)], "")
+    yield from _transact(host, roles, names)
+    _tidy(host)
+    journal.done(entry, [subject.capture(host)])
 
 
 def _finish_running(host: LocalHost) -> Iterator[Event]:
@@ -115,10 +139,10 @@ def _repaired(host: LocalHost, commands: Sequence[Sequence[str]]) -> Iterator[Ev
     """Each command mends what it can: a half-unpacked package stops the first, not the last."""
     for argv in commands[:-1]:
         try:
-            yield from _detached(host, argv)
+            yield from _detached(host, argv, quiet_services=True)
         except CommandFailed as failed:
             yield Output(STEP, failed.message)
-    yield from _detached(host, commands[-1])
+    yield from _detached(host, commands[-1], quiet_services=True)
 
 
 def _preseed(host: LocalHost, roles: Sequence[str]) -> None:
@@ -149,8 +173,9 @@ def _detached(
 def _no_start(host: LocalHost) -> tuple[list[str], list[str]]:
     """The unit itself forbids starts and allows them again, however it ends."""
     before, after = [], []
+    host.make_dir(PLACE, 0o700)
     for path, (text, mode) in managers.manager_of(host.platform).no_start.items():
-        ours = f"{host.state_dir}/{path.rpartition('/')[2]}"
+        ours = f"{PLACE}/{path.rpartition('/')[2]}"
         host.write(ours, text.encode(), mode=mode)
         before.append(f"/bin/cp --no-clobber --preserve=mode {ours} {path}")
         after.append(f'/bin/sh -c "cmp -s {ours} {path} && rm -f {path}"')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -136,6 +137,20 @@ def test_a_held_package_lock_is_waited_for(unpacked: Program) -> None:
     assert unpacked.standing() == {"verified"}
 
 
+def test_a_state_folder_may_have_any_name(unpacked: Program) -> None:
+    # what systemd calls a specifier and a variable, and a path that it would not take
+    host, name = unpacked.host, "mail wizard 100%n $HOME"
+    words = ["--state", f"/var/lib/../lib/{name}"]
+    done = unpacked.apply(*words, "hostname", "postfix", timeout=200)
+    assert done.status == 0, done.stdout[-3000:] + done.stderr
+    assert b"Setting up postfix (" in host.get(f"/var/lib/{name}/log/mailwizard-packages.log")
+    assert not host.exists("/usr/sbin/policy-rc.d")
+    assert host.run(["stat", "-c", "%a", f"/var/lib/{name}"]).stdout == "700\n"
+    undone = unpacked("undo", "--all", "--yes", *words)
+    assert undone.status == 0, undone
+    assert re.search("^  apt-get purge .*postfix( |$)", undone.stdout, re.MULTILINE)
+
+
 @pytest.mark.parametrize("size", ["48k", "64k", "80k"])
 def test_a_disk_that_fills_up_is_said(applied: Program, size: str) -> None:
     full = f"mount -t tmpfs -o size={size} none /mnt"
@@ -147,6 +162,14 @@ def test_a_disk_that_fills_up_is_said(applied: Program, size: str) -> None:
         assert done.status == 1
         assert "no space left" in said.lower()
         assert "df -h" in said
+
+
+def test_a_reader_that_goes_ends_a_run_quietly(applied: Program) -> None:
+    script = f"set -o pipefail; {LAUNCHER} apply -a {ANSWERS} --yes | head -n 1"
+    done = applied.host.run(["bash", "-c", script], check=False)
+    assert (done.status, done.stderr) == (1, "")
+    assert not applied.host.run(f"find {STATE} -name 'crash-*'").stdout
+    assert applied.apply().status == 0
 
 
 def test_output_for_programs_can_be_parsed(applied: Program) -> None:

@@ -15,7 +15,7 @@ from support.faults import Bench, Fault
 from support.faults.firewall import FIREWALLD, NFTABLES, UFW
 from support.firewalls import NONE, OWN, UNITS, WALLS, rules
 from support.lockout import ELSEWHERE, SECONDS
-from support.program import NOT_OURS, Program, arrives
+from support.program import NOT_OURS, Program, arrives, helps
 
 MAIL = (25, 465, 587, 993)
 SSH = (22, 2222)
@@ -142,6 +142,14 @@ def lasts(host: Host, wall: str, now: str) -> None:
         time.sleep(0.2)
         again = rules(host)
     assert again == now
+
+
+@pytest.mark.parametrize("wall", [NONE], indirect=True)
+def test_an_ordinary_user_is_told_that_the_rules_are_not_his_to_read(host: Host) -> None:
+    readable = "/tmp/answers.toml"
+    host.put(host.get(ANSWERS), readable)
+    done = Program(host)("plan", "-a", readable, "firewall", user="alice")
+    helps(done, 3, "can be read by root alone", "sudo")
 
 
 def test_a_boot_finds_the_same_rules(behind: Prepared, suite: str, internet: Internet) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ from support.applied import (
     answers,
 )
 from support.bare import inside, launched, put_checkout
-from support.program import stand_in_for_providers
+from support.program import Program, stand_in_for_providers
 
 EVERY_POINT = os.environ.get("MAILWIZARD_EVERY_POINT") == "1"
 APPLY = f"{LAUNCHER} apply -a {ANSWERS} --yes"
@@ -131,6 +132,12 @@ def etc(host: Host) -> dict[str, tree.TreeEntry]:
 
 # dpkg writes down here how far each package is; postinst scripts run afterwards
 UNPACKING = 'test "$(ls /var/lib/dpkg/updates | wc -l)" -gt 4'
+THEIRS = """
+mkdir -p /root/theirs/DEBIAN && cd /root
+printf '%s\\n' 'Package: theirs' 'Version: 1' 'Architecture: all' 'Maintainer: a <a@b.test>' \\
+  'Description: theirs' >theirs/DEBIAN/control
+dpkg-deb -b theirs && dpkg -i theirs.deb
+"""
 CONFIGURING = "pgrep -f 'info/[a-z0-9:-]*[.]postinst' >/dev/null"
 
 
@@ -142,6 +149,22 @@ def installing(host: Host, moment: str, then: str = "true") -> Iterator[None]:
     yield
     process.kill()
     process.communicate()
+
+
+def kill_watcher(host: Host) -> None:
+    host.run(f"kill -9 {Program(host).holder()['pid']}")
+
+
+def packages(host: Host) -> set[str]:
+    return set(host.run(["dpkg-query", "-W", "-f", "${Package}\n"]).stdout.split())
+
+
+def removable(host: Host) -> set[str]:
+    """What may be removed after a whole undo, as its end says."""
+    undone = host.run([LAUNCHER, "undo", "--all", "--yes"])
+    said = re.search(r"^  apt-get purge (.*)$", undone.stdout, re.MULTILINE)
+    assert said, undone.stdout
+    return set(said[1].split())
 
 
 def await_(host: Host, condition: str, then: str = "true", seconds: float = 120) -> None:
@@ -203,17 +226,32 @@ def test_a_package_run_goes_on_when_its_watcher_is_killed(bare: Host, seconds: f
     process = bare.popen(APPLY)
     await_(bare, f"systemctl is-active -q {UNIT}")
     time.sleep(seconds)
-    bare.run(f"kill -9 {bare.get('/var/lib/mailwizard/lock').decode().partition(',')[0][8:]}")
+    kill_watcher(bare)
     process.communicate()
     ends_well(bare)
 
 
 @pytest.mark.parametrize("moment", [UNPACKING, CONFIGURING], ids=["unpacking", "configuring"])
 def test_a_killed_dpkg_is_repaired(bare: Host, moment: str) -> None:
+    before = packages(bare)
     with installing(bare, moment, f"systemctl kill --signal=KILL {UNIT}"):
         pass
     assert bare.run("dpkg --audit").stdout != ""
     ends_well(bare)
+    assert removable(bare) == packages(bare) - before
+
+
+def test_what_a_killed_run_brought_is_ours_and_what_others_did_since_is_not(bare: Host) -> None:
+    before = packages(bare)
+    process = bare.popen(APPLY)
+    await_(bare, UNPACKING)
+    kill_watcher(bare)
+    process.communicate()
+    await_(bare, f"! systemctl is-active -q {UNIT}")
+    bare.run(THEIRS)
+    ends_well(bare)
+    assert packages(bare) - before > {"theirs", "postfix"}
+    assert removable(bare) == packages(bare) - before - {"theirs"}
 
 
 def test_a_power_cut_while_packages_are_unpacked_is_repaired(bare: Host) -> None:
@@ -226,7 +264,7 @@ def test_a_power_cut_while_packages_are_unpacked_is_repaired(bare: Host) -> None
 def test_a_power_cut_before_starts_are_allowed_again(bare: Host) -> None:
     """All packages are in, and what forbids their starts is still there."""
     bare.run(APPLY, timeout=300)
-    bare.run(f"cp -p /var/lib/mailwizard/policy-rc.d {POLICY}")
+    bare.run(f"cp -p /run/mailwizard/policy-rc.d {POLICY}")
     ends_well(bare)
 
 

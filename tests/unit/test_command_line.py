@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import builtins
 import os
 import pty
@@ -10,10 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.toys import ToyHost
 
-from mailwizard import consent
+from mailwizard import commands, consent, platform
 from mailwizard.commands import _switched_on
-from mailwizard.errors import BadUsage, HostRefused
+from mailwizard.errors import BadUsage, HostRefused, WizardError
 from mailwizard.export.saving import save
 from mailwizard.host import LocalLook
 from mailwizard.platform import KNOWN
@@ -73,6 +75,25 @@ def test_where_an_export_cannot_go_is_said(tmp_path: Path, name: str, why: str) 
     (tmp_path / "f").write_text("")
     with pytest.raises(BadUsage, match=f"cannot be written: {why}"):
         save(str(tmp_path / name), "text")
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "reports"),
+    [(BrokenPipeError(32, "Broken pipe"), BrokenPipeError, 0), (ValueError(), WizardError, 1)],
+)
+def test_a_reader_that_goes_is_no_fault_of_ours(
+    error: Exception,
+    raised: type[Exception],
+    reports: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = ToyHost(tmp_path)
+    monkeypatch.setattr(commands, "_host_to_change", lambda _: host)
+    monkeypatch.setattr(platform, "machine_id", lambda: "machine")
+    with pytest.raises(raised), commands._changing(argparse.Namespace()):
+        raise error
+    assert len(list(Path(host.state_dir).glob("crash-*"))) == reports
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from tui import fake_keys
 
 from mailwizard import cli
 from mailwizard.dkim import command
+from mailwizard.dnsdesk.command import given_key
 from mailwizard.errors import BadUsage
+from mailwizard.model import SecretRef
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,17 @@ def test_options_that_do_not_fit(words: str, said: str) -> None:
 )
 def test_options_that_fit(words: str) -> None:
     command.check(cli.parser().parse_args(words.split()))
+
+
+def test_a_key_is_found_from_any_folder_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["dns", "--publish", "--key"]
+    given = [given_key(cli.parser().parse_args([*words, key])) for key in ("k", "./k", "/root/k")]
+    assert [ref.file for ref in given] == [f"{tmp_path}/k", f"{tmp_path}/k", "/root/k"]
+    by_name = cli.parser().parse_args(["dkim", "rotate", "--publish", "--key-env", "KEY"])
+    assert given_key(by_name) == SecretRef(env="KEY")
 
 
 def test_where_the_keys_stand_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:

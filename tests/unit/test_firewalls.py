@@ -11,7 +11,7 @@ from support.recorded import RecordedHost, Written
 
 from mailwizard import firewalld, nftables, ufw
 from mailwizard.changes import guard
-from mailwizard.errors import CommandFailed, ProofFailed
+from mailwizard.errors import CommandFailed, HostRefused, ProofFailed
 from mailwizard.fields import ClientNetwork, ServiceField
 from mailwizard.fields.ports import port_of
 from mailwizard.model import Completed, Host, Outcome, Probe, Result
@@ -108,6 +108,15 @@ def test_a_chain_closes_by_its_policy_or_its_last_rule() -> None:
 def test_the_rule_that_ends_a_chain(rule: str, ends: bool) -> None:
     text = CLOSED.replace('counter log prefix "in: " drop', rule)
     assert bool(nftables.closing(text)) is ends
+
+
+def test_rules_that_only_root_may_read_are_not_believed_to_be_none() -> None:
+    listing = "nft -s list ruleset"
+    said = "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed"
+    host = RecordedHost(answers={listing: Completed((), 1, "", said)})
+    with pytest.raises(HostRefused, match="the rules of nftables can be read by root alone"):
+        nftables.listing(host)
+    assert nftables.listing(RecordedHost()) == "", "nft is not there"
 
 
 def test_what_is_ours_in_the_tables_of_others() -> None:
@@ -334,6 +343,8 @@ def test_a_clock_that_does_not_start_lets_nothing_change() -> None:
 
 def test_a_confirmation_that_came_too_late_is_none() -> None:
     host = GuardedHost()
+    gone = Completed((), 5, "", f"Failed to stop {guard.UNIT}.timer: not loaded.")
+    host.answers[f"systemctl stop {guard.UNIT}.timer"] = gone
 
     def late() -> None:
         host.run(["/bin/sh", guard.SCRIPT])

@@ -118,6 +118,14 @@ def test_postfix_is_installed_without_questions_and_without_serving() -> None:
     assert detect(LEAP).preseed("postfix").files == {}
 
 
+LOG = """\
+Selecting previously unselected package python3.13.
+Selecting previously deselected package libstdc++6:amd64.
+Preparing to unpack .../postfix_3.10.3-1_amd64.deb ...
+Unpacking postfix (3.10.3-1) ...
+Unpacking libssl3t64:amd64 (3.5.1-1) over (3.5.0-1) ...
+Setting up dovecot-core (1:2.4.1+dfsg1-6) ...
+"""
 APT = Apt()
 INSTALLED = "installed postfix\nconfig-files exim4\nnot-installed x\ninstalled dovecot-core\n"
 AUDIT = """\
@@ -146,6 +154,10 @@ def test_apt_asks_nobody_and_waits_for_its_lock() -> None:
 
 def test_what_apt_and_dpkg_say() -> None:
     assert APT.installed(INSTALLED) == {"postfix", "dovecot-core"}
+    assert APT.present(f"{INSTALLED}unpacked amavisd-new\n") == {
+        *("postfix", "dovecot-core", "amavisd-new")
+    }
+    assert APT.unpacked(LOG) == {"python3.13", "libstdc++6", "postfix", "libssl3t64"}
     assert APT.broken(AUDIT) == ("postfix", "dovecot-core")
     assert APT.broken("") == ()
     assert APT.would_install("Inst postfix (3.10 Debian)\nConf postfix\n") == ("postfix",)
@@ -159,6 +171,8 @@ def test_the_others_ask_nobody_either(os_release: str) -> None:
     assert {"--non-interactive", "--assumeyes"} & set(manager.purge(["x"]))
     assert manager.download(["x"])[-2:] == ("--", "x")
     assert manager.installed("postfix\ngpg-pubkey\n") == {"postfix"}
+    assert manager.present("postfix\ngpg-pubkey\n") == {"postfix"}
+    assert manager.unpacked(LOG) == frozenset()
     assert manager.broken("") == ()
     assert manager.no_start == {}
 

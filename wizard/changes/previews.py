@@ -6,16 +6,17 @@ import difflib
 import shlex
 from collections.abc import Sequence
 
+from mailwizard.keyed import rows
 from mailwizard.model import Preview
 from mailwizard.sanitise import clean
 
 
 def diff(path: str, old: bytes, new: bytes) -> Preview:
-    """A unified diff of a file's text; hostile bytes are shown, not sent."""
-    before = clean(old).splitlines()
-    after = clean(new).splitlines()
-    text = difflib.unified_diff(before, after, path, path, lineterm="", n=2)
-    return Preview("\n".join(text), is_diff=True)
+    """A unified diff of a file's whole text; hostile bytes are shown, not sent."""
+    before, after = (rows(data.decode("utf-8", "backslashreplace")) for data in (old, new))
+    text = "\n".join(difflib.unified_diff(before, after, path, path, lineterm="", n=2))
+    # another line ending is a difference too, and is to be seen
+    return Preview(clean(text.replace("\r", "^M")), is_diff=True)
 
 
 def commands(*argvs: Sequence[str]) -> Preview:

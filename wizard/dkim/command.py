@@ -19,7 +19,7 @@ from mailwizard.dnsdesk.waiting import wait
 from mailwizard.engine import Engine
 from mailwizard.errors import BadUsage
 from mailwizard.events import Event
-from mailwizard.model import Record, SecretRef
+from mailwizard.model import Record
 
 Say = Callable[[Iterator[Event]], int]
 """Shows the events, and gives the exit code."""
@@ -71,7 +71,7 @@ def rotate(
     if rotation and rotation.stage in (Stage.PENDING, Stage.PUBLISHED):
         records = EngineWork(engine).records(rotation.new)
         if options.publish:
-            key = SecretRef(env=options.key_env, file=options.key)
+            key = desk.given_key(options)
             found = findings(engine.host, records)
             publish(engine, found, key, where=NEAR, server=options.server, ask=asking)
         if options.wait or options.publish:

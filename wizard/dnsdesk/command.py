@@ -6,6 +6,7 @@ import argparse
 import ipaddress
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from mailwizard import dnsdesk
 from mailwizard.dnsdesk.publish import publish as published
@@ -41,6 +42,12 @@ def check(options: argparse.Namespace) -> None:
         raise BadUsage("--publish needs one key that signs the updates", hint=KEY_HINT)
 
 
+def given_key(options: argparse.Namespace) -> SecretRef:
+    """Where the key is; an undo finds it there too, wherever it is started from."""
+    file = str(Path(options.key).absolute()) if options.key else ""
+    return SecretRef(env=options.key_env, file=file)
+
+
 def where(options: argparse.Namespace) -> Where:
     """Whom to ask: the public resolvers are the given ones, if any are."""
     if not options.resolver:
@@ -61,7 +68,7 @@ def run(engine: Engine, options: argparse.Namespace) -> int:
 
 def publish(engine: Engine, options: argparse.Namespace, ask: Callable[[str], bool]) -> int:
     """Publish what is not right, then look again; 1 when something could not be published."""
-    key = SecretRef(env=options.key_env, file=options.key)
+    key = given_key(options)
     read_key(engine.host, key)
     asked = where(options)
     found = dnsdesk.look(engine.host, engine.records(), asked, patient=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from mailwizard import __version__
+from mailwizard import __version__, planning
 from mailwizard.changes import SecretTable, UserAccount
 from mailwizard.engine import Engine
 from mailwizard.errors import BadUsage
@@ -14,16 +14,21 @@ from mailwizard.journal import now
 from mailwizard.model import Change, Step
 from mailwizard.platform import managers
 from mailwizard.render import render
-from mailwizard.stages import State, StepStatus
+from mailwizard.show import STATE_WORDS
+from mailwizard.stages import State
 from mailwizard.transaction import wanted
 
 STANDING = (State.VERIFIED, State.APPLIED)
 
 
-def left_out(engine: Engine) -> list[StepStatus]:
-    """The steps that were begun here and do not stand: the script does without them."""
-    elsewhere = (*STANDING, State.PENDING, State.SKIPPED)
-    return [status for status in engine.states() if status.state not in elsewhere]
+def left_out(engine: Engine) -> Iterator[tuple[str, str]]:
+    """What was begun here and the script does without, and why."""
+    for status in engine.states():
+        if status.state in STANDING:
+            for title in _kept(engine, engine.step(status.id)):
+                yield f"{status.id}: {title}", "edited by hand, and kept so"
+        elif status.state not in (State.PENDING, State.SKIPPED):
+            yield status.id, STATE_WORDS[status.state]
 
 
 def text(engine: Engine) -> str:
@@ -41,9 +46,10 @@ def text(engine: Engine) -> str:
         system_version=platform.version,
         map_suffix={"hash": "db", "lmdb": "lmdb"}[platform.map_type],
     )
-    plans = [(step, tuple(step.plan(engine.context(step.id)))) for step in steps]
-    asked = (line for _, plan in plans for change in plan for line in passwords(change))
-    made = [_step(engine, step, plan) for step, plan in plans]
+    kept = {step.id: _kept(engine, step) for step in steps}
+    plans = {step.id: _plan(engine, step, kept[step.id]) for step in steps}
+    asked = (line for plan in plans.values() for change in plan for line in passwords(change))
+    made = [_step(engine, step, plans[step.id], kept[step.id]) for step in steps]
     body = [head, *asked, *_packages(engine, steps), *made]
     proof = ["headline 'Proof'", *proofs(engine, steps), "headline 'All of it holds.'"]
     return "\n".join([*body, *proof]) + "\n"
@@ -60,8 +66,19 @@ def passwords(change: Change) -> Iterator[str]:
                 yield shlex.join(words)
 
 
-def _step(engine: Engine, step: Step, plan: Sequence[Change]) -> str:
-    lines = [change.shell(engine.host) for change in plan]
+def _kept(engine: Engine, step: Step) -> tuple[str, ...]:
+    return planning.kept(engine.journal, engine.context(step.id), step)
+
+
+def _plan(engine: Engine, step: Step, kept: Sequence[str]) -> list[Change]:
+    plan = step.plan(engine.context(step.id))
+    return [change for change in plan if change.title not in kept]
+
+
+def _step(engine: Engine, step: Step, plan: Sequence[Change], kept: Sequence[str]) -> str:
+    said = (f"left out: {title} (edited by hand where this script was made)" for title in kept)
+    lines = [f"say {shlex.quote(line)}" for line in said]
+    lines += [change.shell(engine.host) for change in plan]
     return "\n".join([f"headline {shlex.quote(step.title)}", "changed=0", *lines, ""])
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mailwizard.answers import read_secret
-from mailwizard.errors import CommandFailed, HostRefused
+from mailwizard.errors import CommandFailed, for_root_alone
 from mailwizard.host.places import settled
 from mailwizard.host.process import QUIET, SEARCH, TransientUnit, shell
 from mailwizard.host.process import start as _start
@@ -91,7 +91,7 @@ class LocalLook:
         except (FileNotFoundError, NotADirectoryError):
             return b""
         except PermissionError as refused:
-            raise _for_root_alone(path) from refused
+            raise for_root_alone(path) from refused
 
     def state(self, path: str) -> FileState:
         try:
@@ -99,7 +99,7 @@ class LocalLook:
         except (FileNotFoundError, NotADirectoryError):
             return FileState("absent")
         except PermissionError as refused:
-            raise _for_root_alone(path) from refused
+            raise for_root_alone(path) from refused
         kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "link"}
         kind = kinds.get(stat.S_IFMT(about.st_mode), "other")
         return FileState(
@@ -119,7 +119,7 @@ class LocalLook:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except PermissionError as refused:
-            raise _for_root_alone(path) from refused
+            raise for_root_alone(path) from refused
 
     def ask(
         self,
@@ -143,10 +143,6 @@ class LocalLook:
                 # Postfix tools sleep until a main.cf is two seconds old
                 os.utime(path, (path.stat().st_mtime - DRAFT_AGE,) * 2)
             yield folder
-
-
-def _for_root_alone(path: str) -> HostRefused:
-    return HostRefused(f"{path} can be read by root alone", hint="Run it again with sudo.")
 
 
 def _xattrs(path: str) -> tuple[tuple[str, bytes], ...]:
@@ -184,6 +180,10 @@ class LocalHost(LocalLook):
         state = self.ask(["systemctl", "is-active", f"{unit}.service"]).out.strip()
         return state in ("active", "activating", "deactivating")
 
+    def log_of(self, unit: str) -> str:
+        """The file that the unit's output is added to, spelt as systemd takes it: without `..`."""
+        return os.path.realpath(f"{self.state_dir}/log/{unit}.log")
+
     def start_detached(
         self,
         unit: str,
@@ -193,12 +193,13 @@ class LocalHost(LocalLook):
         before: Sequence[str] = (),
         after: Sequence[str] = (),
     ) -> TransientUnit:
-        log = f"{self.state_dir}/log/{unit}.log"
-        self.make_dir(os.path.dirname(log), 0o700)
+        self.make_dir(f"{self.state_dir}/log", 0o700)
+        log = self.log_of(unit)
         if self.is_running(unit):
             return TransientUnit(unit, log, process=None)
         Path(log).touch(mode=0o600)
         options = [f"--setenv={name}={value}" for name, value in {**QUIET, **(env or {})}.items()]
+        # neither quoted nor escaped: from the bus systemd takes a path literally, % and $ too
         options += [f"--property=StandardOutput=append:{log}"]
         options += [f"--property=StandardError=append:{log}"]
         options += [f"--property=ExecStartPre={line}" for line in before]

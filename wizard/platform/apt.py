@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 _QUIET = {
@@ -13,6 +14,12 @@ _QUIET = {
     "UCF_FORCE_CONFFOLD": "1",
     "LC_ALL": "C.UTF-8",
 }
+_GONE = ("not-installed", "config-files")
+# what dpkg says before it writes the first byte of a new package, and as it unpacks it
+_CAME = re.compile(
+    r"^(?:Selecting previously \w+ package|Unpacking) ([a-z0-9][a-z0-9+.-]*[a-z0-9+])",
+    re.MULTILINE,
+)
 # invoke-rc.d(8): 101 forbids the action, and dpkg goes on.
 _POLICY = "#!/bin/sh\n# Placed by mailwizard while packages are installed.\nexit 101\n"
 
@@ -38,8 +45,14 @@ class Apt:
         return ("dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\\n")
 
     def installed(self, out: str) -> frozenset[str]:
-        lines = (line.split() for line in out.splitlines())
-        return frozenset(words[1] for words in lines if len(words) == 2 and words[0] == "installed")
+        return frozenset(name for state, name in _states(out) if state == "installed")
+
+    def present(self, out: str) -> frozenset[str]:
+        return frozenset(name for state, name in _states(out) if state not in _GONE)
+
+    def unpacked(self, log: str) -> frozenset[str]:
+        # not "Setting up": a repair also finishes what somebody else began
+        return frozenset(_CAME.findall(log))
 
     def update(self) -> tuple[str, ...]:
         # Without the error mode a mirror that does not answer is a warning and code 0.
@@ -88,3 +101,9 @@ class Apt:
             "Acquire::Retries=3",
         )
         return ("apt-get", "-q", "-y", *(word for option in options for word in ("-o", option)))
+
+
+def _states(out: str) -> Iterator[list[str]]:
+    """What dpkg says of each package: its state, its name."""
+    rows = (line.split() for line in out.splitlines())
+    return (row for row in rows if len(row) == 2)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from mailwizard.errors import CommandFailed
 from mailwizard.model import Host, Look, Platform
 from mailwizard.platform.apt import Apt
 from mailwizard.platform.rpm import Dnf, Zypper
+from mailwizard.sanitise import lines
 
 Argv = tuple[str, ...]
 
@@ -30,7 +32,18 @@ class Manager(Protocol):
     @property
     def pid_files(self) -> tuple[str, ...]: ...
     def query(self) -> Argv: ...
-    def installed(self, out: str) -> frozenset[str]: ...
+    def installed(self, out: str) -> frozenset[str]:
+        """What is ready for use, out of what `query` printed."""
+        ...
+
+    def present(self, out: str) -> frozenset[str]:
+        """The same, and what was unpacked and never got ready."""
+        ...
+
+    def unpacked(self, log: str) -> frozenset[str]:
+        """What came to the host, out of what runs of ours printed; none where that is not told."""
+        ...
+
     def update(self) -> Argv: ...
     def download(self, names: Sequence[str]) -> Argv: ...
     def install(self, names: Sequence[str]) -> Argv: ...
@@ -54,9 +67,22 @@ def manager_of(platform: Platform) -> Manager:
 
 
 def installed(look: Look) -> frozenset[str]:
-    """The names of all installed packages."""
-    manager = manager_of(look.platform)
-    return manager.installed(look.ask(manager.query(), timeout=60).out)
+    """The names of all installed packages; raises CommandFailed."""
+    return manager_of(look.platform).installed(_listed(look))
+
+
+def present(look: Look) -> frozenset[str]:
+    """The names of all packages whose files are here, ready or not; raises CommandFailed."""
+    return manager_of(look.platform).present(_listed(look))
+
+
+def _listed(look: Look) -> str:
+    """Never an empty list for want of an answer: all that there is would seem to be ours."""
+    asked = look.ask(manager_of(look.platform).query(), timeout=60)
+    if not asked.ok:
+        hint = "The package manager must be able to list what is installed. Mend it, and try again."
+        raise CommandFailed(asked.argv, asked.code, lines(asked.err, limit=25), hint=hint)
+    return asked.out
 
 
 def purge(host: Host, names: Sequence[str]) -> None:

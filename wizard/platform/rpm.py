@@ -21,6 +21,12 @@ class _Rpm:
     def installed(self, out: str) -> frozenset[str]:
         return frozenset(out.split()) - {"gpg-pubkey"}
 
+    def present(self, out: str) -> frozenset[str]:
+        return self.installed(out)
+
+    def unpacked(self, log: str) -> frozenset[str]:
+        return frozenset()
+
     def audit(self) -> tuple[str, ...]:
         return ("rpm", "--verifydb")
 

@@ -144,20 +144,24 @@ class InstalledPackages:
     name: str = "installed"
 
     def capture(self, look: Look) -> Image:
-        from mailwizard.platform.managers import installed
+        from mailwizard.platform.managers import present
 
-        return {"installed": sorted(installed(look))}
+        return {"installed": sorted(present(look))}
 
     def parts(self, image: Image) -> Mapping[str, str]:
         return {}
 
     def restore(self, host: Host, before: Image, after: Image | None) -> None:
-        from mailwizard.platform.managers import purge
+        from mailwizard.platform.managers import present, purge
 
-        added = set((after or self.capture(host))["installed"]) - set(before["installed"])
-        present = added & set(self.capture(host)["installed"])
-        if present:
-            purge(host, sorted(present))
+        brought = self.brought(before, after)
+        if brought and (left := brought & present(host)):
+            purge(host, sorted(left))
+
+    @staticmethod
+    def brought(before: Image, after: Image | None) -> frozenset[str]:
+        """What came between the two; nothing where nobody knows how it ended."""
+        return frozenset(after["installed"] if after else ()) - set(before["installed"])
 
 
 @dataclass(frozen=True, slots=True)
