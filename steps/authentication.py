@@ -176,13 +176,12 @@ def published(context: Context) -> Iterator[Probe]:
         yield probes.Advisory(probes.SpfHello(fqdn, addresses))
     for domain, selector, path in keys(context):
         key: Probe = probes.KeyPublished(domain, selector, path)
-        relay = relay_of(context, domain)
-        way: Probe = (
-            probes.SpfRelay(domain, relay) if relay else probes.SpfCovers(domain, addresses, fqdn)
-        )
-        proofs = (key, way, _local(context, domain))
+        ways: list[Probe] = [probes.SpfRelay(domain, one) for one in relays(context, domain)]
+        if not relay_of(context, domain):
+            ways.insert(0, probes.SpfCovers(domain, addresses, fqdn))
+        proofs = (key, *ways, _local(context, domain))
         asked: tuple[Probe, ...] = (
-            *(key, probes.SpfPublished(domain), probes.SpfLimits(domain), way),
+            *(key, probes.SpfPublished(domain), probes.SpfLimits(domain), *ways),
             *(probes.DmarcPublished(domain), probes.DmarcEffective(domain, path)),
             probes.DmarcReports(domain, domains),
             probes.PolicyEarned(domain, context["dmarc_policy"], proofs),
@@ -211,6 +210,15 @@ def relay_of(context: Context, domain: str) -> str:
     return split(hop)[0] if hop else ""
 
 
+def relays(context: Context, domain: str) -> tuple[str, ...]:
+    """Every provider's server that mail of this domain leaves through, of single senders too."""
+    relay = context.of("relay")
+    accounts = relay["senders"].items() if relay.get("enabled") else ()
+    own = (one["host"] for sender, one in accounts if sender.rpartition("@")[2] == domain)
+    found = (relay_of(context, domain), *(split(hop)[0] for hop in own))
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
 def records(context: Context) -> Iterator[Record]:
     """SPF for the domains and the name this host greets with, the keys, DMARC."""
     fqdn, domains = context.of("hostname")["fqdn"], context.of("postfix")["domains"]
@@ -233,16 +241,17 @@ def records(context: Context) -> Iterator[Record]:
 
 def _spf(context: Context, domain: str) -> Record:
     """Who may send; a provider's servers only where it is known which they are."""
-    why, also = f"Who may send mail of {domain} (SPF, RFC 7208).", ""
-    if relay := relay_of(context, domain):
+    why, includes = f"Who may send mail of {domain} (SPF, RFC 7208).", dict[str, None]()
+    for relay in relays(context, domain):
         if known := probes.providers_record(relay):
-            also = f" include:{known}"
+            includes[f" include:{known}"] = None
             why += f" Mail leaves through {relay}, whose provider wants include:{known}."
         else:
             why += (
                 f" Mail leaves through {relay}: ask its provider which include: its customers put "
                 f"before {context['spf_policy']}, and add it there."
             )
+    also = "".join(includes)
     text = f"v=spf1 mx a:{context.of('hostname')['fqdn']}{also} {context['spf_policy']}"
     return Record(domain, "TXT", text, why)
 

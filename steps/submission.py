@@ -15,7 +15,7 @@ from mailwizard.changes import (
 from mailwizard.fields import Bool, Choice, Listing
 from mailwizard.model import Change, Context, Probe, Question, Record, SecretRef, Step
 from mailwizard.render import render
-from mailwizard.steps import aliases, certificates
+from mailwizard.steps import aliases, certificates, dovecot
 
 # RFC 8314 3.3: TLS from the first byte is preferred
 NAMES = {"465": "submissions", "587": "submission"}
@@ -103,6 +103,15 @@ def owners(context: Context) -> dict[str, list[str]]:
     return found
 
 
+def senders(context: Context) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Whose each address is, those of people first."""
+    domain = context.of("postfix")["domains"][0]
+    people = dovecot.people(Context("dovecot", context.answers, context.look))
+    own = {f"{login}@{domain}": [login] for login in people}
+    # an alias that has somebody's name takes his address from him
+    return tuple((address, tuple(ends)) for address, ends in {**own, **owners(context)}.items())
+
+
 def plan(context: Context) -> Iterator[Change]:
     """Tables, parameters and services, then one reload (new listeners need no restart)."""
     folder = context.platform.path("postfix")
@@ -172,7 +181,8 @@ def conversation(
     ):
         yield asked(accounts, domain, name, trust, ports=ports)
     if context["sender_login_match"]:
-        yield probes.OnlyOwnSender(accounts, domain, name, trust, ports=ports)
+        others = senders(context)
+        yield probes.OnlyOwnSender(accounts, domain, name, trust, others=others, ports=ports)
         known = {login for login, _ in accounts}
         owned = ((ends[0], address) for address, ends in owners(context).items())
         mine = tuple((login, address) for login, address in owned if login in known)

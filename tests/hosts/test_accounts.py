@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from lab.fixtures import FreshHost
 from lab.host import Host
 from lab.internet import Internet
-from support.applied import ANSWERS, DOMAIN, FQDN, LOGIN, UNFILTERED, Prepared, answers
+from support.applied import (
+    ANSWERS,
+    DOMAIN,
+    FQDN,
+    LOGIN,
+    PASSWORD,
+    SECRET,
+    UNFILTERED,
+    Prepared,
+    answers,
+)
 from support.leaks import holders, watched
 from support.program import STATE, Program, helps, started, untouched
 
@@ -106,6 +116,23 @@ def test_passwords_work_and_are_seen_nowhere(
         assert found == dict.fromkeys([place, *tables], "600 root"), found
     assert "make_account canary" in scripts[0]
     assert hashed(host, "canary").startswith("$y$")
+
+
+def test_the_only_person_on_a_host_owns_every_name_and_no_other(
+    prepared: Prepared, suite: str
+) -> None:
+    with prepared.ready_host(suite) as host:
+        host.run(f"userdel -r alice; userdel -r bob; useradd -m {LOGIN}", check=False)
+        host.run("chpasswd", input=f"{LOGIN}:{PASSWORD}")
+        head, _, rest = people(host, carol=SECRET).partition("[aliases]")
+        account = rest.partition("[dovecot]")[2]
+        host.put(f'{head}[aliases]\nroot = "{LOGIN}"\n\n[dovecot]{account}', ANSWERS)
+        program = Program(host)
+        done = program.apply(timeout=300)
+        assert done.status == 0, done.stdout[-4000:] + done.stderr
+        senders = said(program)["SUB-08"]
+        assert senders["outcome"] == "pass", senders
+        assert f"{LOGIN} as nobody-" in senders["said"]
 
 
 def test_a_secret_that_cannot_be_read_is_refused_before_anything_is_changed(

@@ -202,6 +202,7 @@ class FakeSubmission:
     unknown_sender: str = "553 5.7.1 not owned by user"
     without_login: str = "554 5.7.1 Access denied"
     helo: Callable[[str], str] = lambda _: ""
+    extension: str = "8BITMIME"
     heard: list[str] = field(default_factory=list)
 
     def server(self) -> FakeServer:
@@ -226,7 +227,7 @@ class FakeSubmission:
             elif verb == "AUTH":
                 login = self._auth(line, text, secure)
             elif verb == "MAIL":
-                sender = text[11:-1]
+                sender = text[11:].partition(">")[0]
                 line.say("250 ok" if secure or not self.starttls else self.clear_mail)
             elif verb == "RCPT":
                 line.say(self.helo(helo) or self._recipient(login, sender))
@@ -234,14 +235,21 @@ class FakeSubmission:
                 line.say("221 bye")
                 return
             else:
-                line.say("250 ok")
+                line.say(self._taken(line, verb))
+
+    def _taken(self, line: Line, verb: str) -> str:
+        if verb == "DATA":
+            line.say("354 go on")
+            while line.read() != ".":
+                pass
+        return "250 ok"
 
     def _ehlo(self, secure: bool) -> str:
         lines = ["mail.example.test"]
         lines += [] if secure or not self.starttls else ["STARTTLS"]
         lines += [f"AUTH {self.mechanisms}"] if secure or self.auth_in_clear else []
         lines = [line for line in lines if line != "AUTH "]
-        return "\r\n".join([*(f"250-{one}" for one in lines), "250 8BITMIME"])
+        return "\r\n".join([*(f"250-{one}" for one in lines), f"250 {self.extension}"])
 
     def _auth(self, line: Line, text: str, secure: bool) -> str:
         if not secure:

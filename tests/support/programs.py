@@ -55,6 +55,7 @@ def postconf(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
     rest = [word for word in words if word not in {"-c", folder}]
     option, names = (rest[0], rest[1:]) if rest and rest[0].startswith("-") else ("", rest)
     act = {"-e": _set_main, "-P": _master, "-Px": _master, "-M": _services, "-n": _nothing}
+    act["-PX"] = _unset
     out = act.get(option, _show_main)(look, folder, names)
     return Completed(tuple(argv), 0, out)
 
@@ -114,6 +115,18 @@ def _master(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:
     return ""
 
 
+def _unset(look: RecordedLook, folder: str, names: Sequence[str]) -> str:
+    path = f"{folder}/master.cf"
+    kept, service = [], ""
+    for line in look.read(path).decode().splitlines():
+        if line[:1] not in {" ", "#", ""}:
+            service = "/".join(line.split()[:2])
+        option = line.strip().partition("=")[0].removeprefix("-o ")
+        kept += [] if f"{service}/{option}" in names and line[:1] == " " else [line]
+    look.files[path] = type(look.files[path])(("\n".join(kept) + "\n").encode())
+    return ""
+
+
 def _options(lines: Sequence[str]) -> list[str]:
     found, service = [], ""
     for line in lines:
@@ -129,7 +142,8 @@ def getent(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
     """Look up one account, recorded or made since."""
     if argv[1] != "passwd" or len(argv) < 3:
         return Completed(tuple(argv), 127, "", "not recorded")
-    recorded = look.answers["getent passwd"].out.splitlines()
+    listed = look.answers.get("getent passwd")
+    recorded = listed.out.splitlines() if listed else []
     made = look.memory.get("accounts", "").splitlines()
     found = [line for line in (*recorded, *made) if line.startswith(f"{argv[2]}:")]
     return Completed(tuple(argv), 0 if found else 2, "".join(f"{line}\n" for line in found))

@@ -10,7 +10,7 @@ from support.recorded import RecordedLook
 from mailwizard.model import Completed, Context
 from mailwizard.probes.dmarc import flaws
 from mailwizard.probes.spfrecords import spf_verdict
-from mailwizard.steps.authentication import STEP, records, relay_of
+from mailwizard.steps.authentication import STEP, published, records, relay_of
 
 IDN = "xn--bcher-kva.example"
 KEY = "/etc/mailwizard/dkim/example.org.mw202611.pem"
@@ -20,8 +20,9 @@ PUBLIC = "-----BEGIN PUBLIC KEY-----\nT1dO\nS0VZ\n-----END PUBLIC KEY-----\n"
 
 def context(relay: dict[str, Any] | None = None, **changed: Any) -> Context:
     answers: dict[str, dict[str, Any]] = {
-        "hostname": {"fqdn": "mail.example.org"},
+        "hostname": {"fqdn": "mail.example.org", "address": "192.0.2.9", "address6": None},
         "postfix": {"domains": changed.pop("domains", ["example.org"])},
+        "aliases": {"root": "alice"},
         "relay": {"enabled": False} if relay is None else {"enabled": True, "senders": {}, **relay},
         "authentication": {
             "selector": "mw202611",
@@ -73,6 +74,46 @@ def test_a_domain_may_have_a_relay_of_its_own() -> None:
     assert relay_of(made, "example.org") == ""
     assert relay_of(made, "example.net") == "smtp.sendgrid.net"
     assert texts(made)["example.net"] == "v=spf1 mx a:mail.example.org include:sendgrid.net ~all"
+
+
+def asked_about_spf(made: Context) -> list[str]:
+    return [one.id for one in published(made) if one.id.startswith(("SPF-05", "SPF-06", "SPF-07"))]
+
+
+def test_single_senders_may_have_relays_of_their_own() -> None:
+    senders = {
+        "bob@example.org": {"host": "[smtp.gmail.com]:587"},
+        "eve@example.org": {"host": "[smtp-relay.gmail.com]:587"},
+        "dan@example.org": {"host": "[smtp.elsewhere.test]:465"},
+        "kim@example.net": {"host": "[smtp.sendgrid.net]:587"},
+    }
+    made = context({"host": None, "senders": senders}, domains=["example.org", "example.net"])
+    (record,) = [one for one in records(made) if one.owner == "example.org"]
+    assert record.value == "v=spf1 mx a:mail.example.org include:_spf.google.com ~all"
+    assert "through smtp.elsewhere.test: ask its provider" in record.why
+    assert texts(made)["example.net"] == "v=spf1 mx a:mail.example.org include:sendgrid.net ~all"
+    # all other mail leaves directly
+    assert asked_about_spf(made) == [
+        "SPF-06",
+        "SPF-05:example.org",
+        "SPF-07:example.org:smtp.gmail.com",
+        "SPF-07:example.org:smtp-relay.gmail.com",
+        "SPF-07:example.org:smtp.elsewhere.test",
+        "SPF-05:example.net",
+        "SPF-07:example.net:smtp.sendgrid.net",
+    ]
+
+
+def test_the_relay_of_a_single_sender_is_beside_that_of_all() -> None:
+    senders = {"bob@example.org": {"host": "[smtp.sendgrid.net]:587"}}
+    made = context({"host": "[smtp.gmail.com]:587", "senders": senders})
+    spf = "v=spf1 mx a:mail.example.org include:_spf.google.com include:sendgrid.net ~all"
+    assert texts(made)["example.org"] == spf
+    assert asked_about_spf(made) == [
+        "SPF-07:example.org:smtp.gmail.com",
+        "SPF-07:example.org:smtp.sendgrid.net",
+    ]
+    assert asked_about_spf(context()) == ["SPF-06", "SPF-05:example.org"]
 
 
 def test_domains_beyond_ascii_stand_in_their_ascii_form() -> None:

@@ -39,6 +39,7 @@ class World:
     )
     refuses: set[str] = field(default_factory=set)
     """Selectors with which signing does not work."""
+    lifetimes: str = "5d\n5d\n"
     taken_elsewhere: str = ""
     due: str = ""
     now: datetime = NOW
@@ -97,7 +98,7 @@ class World:
         yield {name: FAIL if bad else outcome for name, outcome in self.verdicts.items()}
 
     def hold(self) -> timedelta:
-        return hold("5d\n5d\n")
+        return hold(self.lifetimes)
 
     def public(self, selector: str) -> list[tuple[str, str]]:
         return [(f"{selector}._domainkey.a", "p=x")] if selector in self.keys else []
@@ -225,18 +226,6 @@ def test_a_month_has_an_end() -> None:
         fresh(NOW, taken)
 
 
-@pytest.mark.parametrize(
-    ("printed", "days"), [("5d\n5d\n", 31), ("1w\n12h\n", 28.5), ("2\n0\n", 23), ("86400s\n0h", 22)]
-)
-def test_the_queues_lifetimes_as_postfix_writes_them(printed: str, days: float) -> None:
-    assert hold(printed) == timedelta(days=days)
-
-
-def test_a_lifetime_that_cannot_be_read_is_an_error() -> None:
-    with pytest.raises(BadUsage):
-        hold("postconf: fatal")
-
-
 def test_a_name_that_is_taken_is_refused() -> None:
     world = World(taken_elsewhere="mw202611._domainkey.a exists already, with another key")
     with pytest.raises(WizardError, match="exists already"):
@@ -282,6 +271,17 @@ def test_when_signing_fails_the_old_key_signs_again() -> None:
     world.refuses.clear()
     assert rotate(world).code == 0
     assert world.daemon == NEW
+
+
+def test_without_the_queues_lifetimes_the_signer_is_not_switched() -> None:
+    world = at(Stage.PENDING, lifetimes="$maximal_queue_lifetime\n5d\n")
+    world.zone.add(NEW)
+    with pytest.raises(BadUsage, match="no time that Postfix knows"):
+        rotate(world)
+    assert (world.signer, world.rotation.stage) == (OLD, Stage.PUBLISHED)
+    world.lifetimes = "5d\n5d\n"
+    assert rotate(world).code == 0
+    assert world.rotation.stage is Stage.RETIRING
 
 
 def test_a_record_that_goes_before_it_is_proved_leads_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,8 +16,11 @@ from mailwizard.changes import (
     KeyedEntries,
     MasterCfParameters,
     PostfixParameters,
+    PrivateAuthority,
+    PrivateCertificate,
     hostname,
 )
+from mailwizard.changes.certificates import names_in
 from mailwizard.host import LocalHost
 from mailwizard.model import Change
 from mailwizard.platform.debian import TRIXIE
@@ -168,6 +172,43 @@ def test_the_hosts_file(
         assert (replayed / "hosts").read_text() == (changed / "hosts").read_text()
 
 
+def about(path: Path) -> str:
+    """Whose certificate it is, and whose the authority's."""
+    argv = ["openssl", "x509", "-in", str(path), "-noout", "-subject", "-issuer"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl(1)")
+@pytest.mark.parametrize(
+    ("domain", "subject"),
+    [
+        ("example.org", "mail.example.org"),
+        # a subject holds 64 characters, a name in the DNS 253
+        (f"{'a' * 48}.example.org", "mailwizard"),
+        (".".join(["a" * 56] * 4 + ["example.org"]), "mailwizard"),
+    ],
+)
+def test_a_private_certificate(host: LocalHost, tmp_path: Path, domain: str, subject: str) -> None:
+    names = (f"mail.{domain}", f"imap.{domain}")
+    changed, replayed = folders(tmp_path)
+    lines = []
+    for folder in (changed, replayed):
+        authority = PrivateAuthority(str(folder), domain)
+        certificate = PrivateCertificate(str(folder), names)
+        lines = [authority.shell(host), certificate.shell(host)]
+        if folder == changed:
+            authority.apply(host)
+            certificate.apply(host)
+            assert not certificate.needed(host)
+    ended = replay("\n".join(lines), replayed)
+    assert ended.returncode == 0, ended.stderr
+    for name in ("ca.pem", "fullchain.pem"):
+        assert about(changed / name) == about(replayed / name)
+    assert f"CN = {subject}\n" in about(changed / "fullchain.pem").replace("CN=", "CN = ")
+    for folder in (changed, replayed):
+        assert names_in(host, str(folder / "fullchain.pem")) == set(names)
+
+
 @pytest.mark.parametrize("value", HOSTILE)
 def test_every_hostile_value_is_one_inert_word(host: LocalHost, tmp_path: Path, value: str) -> None:
     path = str(tmp_path / "file")
@@ -197,3 +238,16 @@ def test_every_hostile_value_is_one_inert_word(host: LocalHost, tmp_path: Path, 
         assert value.encode() in ran.stdout
         assert ran.stderr == b""
         assert {p.name for p in tmp_path.iterdir()} == {"script"}
+
+
+@pytest.mark.parametrize(
+    ("there", "removed"), [("ipv4", b"-PX smtp/unix/inet_protocols\n"), ("", b"")]
+)
+def test_an_option_is_taken_away_where_it_is(
+    host: LocalHost, tmp_path: Path, there: str, removed: bytes
+) -> None:
+    said = f"smtp/unix/inet_protocols = {there}" if there else ""
+    stub = f'postconf() {{ if [ "$1" = -P ]; then echo "{said}"; else echo "$*"; fi; }}\n'
+    change = MasterCfParameters({"smtp/unix/inet_protocols": None})
+    ended = replay(stub + change.shell(host), tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, removed, b"")

@@ -6,7 +6,7 @@ import pytest
 from support.recorded import RecordedHost, Written
 
 from mailwizard.changes import RetiredKey, SigningKey
-from mailwizard.errors import CommandFailed, ProofFailed
+from mailwizard.errors import CommandFailed, HostRefused, ProofFailed, for_root_alone
 from mailwizard.model import Completed
 
 PATH = "/etc/mailwizard/dkim/example.org.mw202611.pem"
@@ -68,6 +68,23 @@ def test_a_broken_key_stops_the_run_and_stays() -> None:
         CHANGE.apply(broken)
     assert "make a new key" in caught.value.hint
     assert broken.files[PATH].data == b"half a key"
+
+
+class ByAnybody(RecordedHost):
+    """A host on which an ordinary user looks."""
+
+    def read(self, path: str) -> bytes:
+        raise for_root_alone(path)
+
+
+def test_a_key_that_cannot_be_read_is_not_broken() -> None:
+    argv = f"openssl rsa -in {PATH} -noout -passin pass:"
+    answers = {argv: Completed(("openssl",), 1, "", "Could not open file: Permission denied")}
+    key = Written(KEY.encode(), 0o640, (0, 110))
+    seen = ByAnybody(answers=answers, files={PATH: key})
+    with pytest.raises(HostRefused, match=f"{PATH} can be read by root alone"):
+        CHANGE.needed(seen)
+    assert CHANGE.needed(ByAnybody()), "there is none"
 
 
 def test_a_key_that_is_retired_is_gone_for_good() -> None:

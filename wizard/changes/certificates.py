@@ -10,6 +10,8 @@ from mailwizard.model import Host, Look, Preview, Subject
 from mailwizard.subjects import File, SecretFile
 
 AUTHORITY_DAYS = 3650
+# RFC 5280 A.1, ub-common-name and ub-organization-name: names in the DNS may be longer
+LONGEST = 64
 # Apple's programs refuse more (support.apple.com 103769)
 LEAF_DAYS = 825
 RENEW_SECONDS = LEAF_DAYS * 86400 // 3
@@ -65,7 +67,7 @@ class PrivateAuthority:
     def _sign(self) -> list[str]:
         extensions = [word for one in AUTHORITY_EXTENSIONS for word in ("-addext", one)]
         request = ["openssl", "req", "-x509", "-new", "-key", f"{self.folder}/ca.key"]
-        subject = f"/O={self.name}/CN=mailwizard private authority"
+        subject = f"/O={fitting(self.name)}/CN=mailwizard private authority"
         return [*request, "-days", str(AUTHORITY_DAYS), "-subj", subject, *extensions]
 
 
@@ -103,7 +105,7 @@ class PrivateCertificate:
     def apply(self, host: Host) -> None:
         key = host.run(EC_KEY).out.encode()
         with host.draft({"extensions": self._extensions().encode(), "key": key}) as draft:
-            subject = ["-subj", f"/CN={self.names[0]}"]
+            subject = ["-subj", f"/CN={fitting(self.names[0])}"]
             request = host.run(["openssl", "req", "-new", "-key", f"{draft}/key", *subject]).out
             leaf = host.run(self._sign(draft), stdin=request).out.encode()
         authority = host.read(f"{self.folder}/ca.pem")
@@ -122,6 +124,14 @@ class PrivateCertificate:
         authority = ["-CA", f"{self.folder}/ca.pem", "-CAkey", f"{self.folder}/ca.key"]
         lasting = ["-days", str(LEAF_DAYS), "-extfile", f"{draft}/extensions"]
         return ["openssl", "x509", "-req", *authority, *lasting]
+
+
+def fitting(name: str) -> str:
+    """The name as it stands in a subject; another one where it is too long for that.
+
+    Programs look for names in subjectAltName alone (RFC 9525 6.3).
+    """
+    return name if len(name) <= LONGEST else "mailwizard"
 
 
 def _write_key(host: Host, path: str, key: bytes) -> None:

@@ -150,6 +150,8 @@ class Machine:
                 said = f"first mend how mail is signed now ({flaw})"
                 yield Finished(STEP, 1, f"{rotation.old} goes on signing: {said}")
                 return
+        # what cannot be told stops here, while the old key signs
+        hold = self._work.hold()
         rotation = self._keep(rotation, Stage.ACTIVE)
         yield from self._work.sign_with(rotation.new)
         after = yield from self._verdicts(whole=True)
@@ -158,7 +160,7 @@ class Machine:
             yield Finished(STEP, 1, f"{rotation.old} signs again: {flaw}")
             return
         yield self._told(rotation, "signs, and the signatures hold")
-        until = self._clock() + self._work.hold()
+        until = self._clock() + hold
         rotation = replace(rotation, until=until.isoformat(timespec="seconds"), trouble="")
         rotation = self._keep(rotation, Stage.RETIRING)
         yield Finished(STEP, 0, retiring(rotation))

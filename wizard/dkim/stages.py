@@ -96,13 +96,19 @@ def seconds(text: str) -> int:
     """A time as Postfix writes it, "5d" (postconf(5)); days where no unit stands."""
     found = re.fullmatch(r"(\d+)([smhdw]?)", text.strip())
     if found is None:
-        raise BadUsage(f"{text!r} is no time that Postfix knows", hint="See: postconf -h")
+        raise BadUsage(f"{text!r} is no time that Postfix knows", hint="See: postconf -xh")
     return int(found[1]) * _UNITS[found[2] or "d"]
 
 
 def hold(queues: str) -> timedelta:
     """How long the old record has to stand: a signature's life, and the time in both queues.
 
-    queues: what `postconf -h maximal_queue_lifetime bounce_queue_lifetime` prints.
+    queues: what `postconf -xh maximal_queue_lifetime bounce_queue_lifetime` prints.
     """
-    return SIGNATURE + timedelta(seconds=sum(map(seconds, queues.split())))
+    times = queues.splitlines()
+    if len(times) != 2:
+        raise BadUsage(
+            f"Postfix does not say how long mail stays in its queues: {queues!r}",
+            hint="See: postconf -xh maximal_queue_lifetime bounce_queue_lifetime",
+        )
+    return SIGNATURE + timedelta(seconds=sum(map(seconds, times)))

@@ -22,7 +22,8 @@ from mailwizard.undoing import undo
 BESIDE = f"{STEP}.keys"
 """Where the journal keeps what is done to keys that do not sign; it is undone with the step."""
 RETIRED = "# Selectors whose keys mailwizard replaced and removed; they are not used again."
-LIFETIMES = ("postconf", "-h", "maximal_queue_lifetime", "bounce_queue_lifetime")
+# -x: one may stand for the other ($maximal_queue_lifetime)
+LIFETIMES = ("postconf", "-xh", "maximal_queue_lifetime", "bounce_queue_lifetime")
 
 
 class EngineWork:
@@ -90,7 +91,7 @@ class EngineWork:
         yield found
 
     def hold(self) -> timedelta:
-        return hold(self._engine.host.ask(LIFETIMES).out)
+        return hold(self._engine.host.run(LIFETIMES).out)
 
     def public(self, selector: str) -> Sequence[tuple[str, str]]:
         context = self._context

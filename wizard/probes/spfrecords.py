@@ -244,11 +244,11 @@ class SpfRelay(DnsQuestion):
 
     @property
     def id(self) -> str:
-        return f"SPF-07:{self.domain}"
+        return f"SPF-07:{self.domain}:{self.server}"
 
     @property
     def title(self) -> str:
-        return f"SPF of {self.domain} allows the relay"
+        return f"SPF of {self.domain} allows the relay {self.server}"
 
     @property
     def by_hand(self) -> str:

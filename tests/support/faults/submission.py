@@ -170,12 +170,12 @@ SENDING = (
     ),
     Fault(
         "everybody may send in everybody's name",
-        {"SUB-08": f"fail: {LOGIN} may send as root@", "SUB-09": "pass"},
+        {"SUB-08": f"fail: {LOGIN} may send as alice@", "SUB-09": "pass"},
         f"service {at('smtpd_sender_restrictions=')}",
     ),
     Fault(
         "one login owns every address",
-        {"SUB-08": f"fail: {LOGIN} may send as root@", "SUB-09": "pass"},
+        {"SUB-08": f"fail: {LOGIN} may send as alice@", "SUB-09": "pass"},
         f"echo '/./ {LOGIN}' >/etc/postfix/sender_login; "
         "main smtpd_sender_login_maps=regexp:/etc/postfix/sender_login",
     ),
@@ -208,6 +208,11 @@ SENDING = (
         "the sender's computer is not taken out",
         {"SUB-14": "warn: the recipient reads: Received: from laptop-"},
         ": >/etc/postfix/submission_header_checks; settled",
+    ),
+    Fault(
+        "the sender's computer is taken out of mail without SMTPUTF8 alone",
+        {"SUB-14": "warn: the recipient reads: Received: from laptop-", "SUB-11": "pass"},
+        "sed -i 's/(E|UTF8)SMTPS/ESMTPS/' /etc/postfix/submission_header_checks; settled",
     ),
     Fault(
         "the sender's Maildir cannot be written",

@@ -78,6 +78,7 @@ IN = [
     ("any helo", probes.AnyHelo, {}, PASS),
     ("strict helo", probes.AnyHelo, {"helo": lambda h: "504 x" if h == "laptop" else ""}, FAIL),
     ("helo later", probes.AnyHelo, {"helo": lambda _: "450 4.7.1 x"}, UNKNOWN),
+    ("nobody sends", probes.OnlyOwnSender, {"unknown_sender": "550 5.1.0 unknown"}, UNKNOWN),
     ("no login", probes.OnlyOwnSender, {"users": {}}, UNKNOWN),
 ]
 WITH_LOGIN = (probes.SubmissionLogin, probes.OnlyOwnSender, probes.AliasAsSender, probes.AnyHelo)
@@ -117,6 +118,27 @@ def test_a_login_that_is_put_off_is_tried_once_more(pki: Pki, kind: type) -> Non
     fake.refusal = later
     with fake.server() as server:
         proved(make(kind, pki, server.port).ask(knowing_alice()), PASS)
+
+
+@pytest.mark.parametrize(
+    ("others", "tried"),
+    [
+        ((("root", "alice"), ("sales", "alice bob")), "nobody-"),
+        ((("root", "alice"), ("bob", "bob"), ("press", "bob")), "bob@"),
+        ((), "nobody-"),
+    ],
+)
+def test_the_other_sender_is_nobody_who_is_the_tester(
+    pki: Pki, others: tuple[tuple[str, str], ...], tried: str
+) -> None:
+    owned = tuple((f"{name}@example.test", tuple(logins.split())) for name, logins in others)
+    fake = FakeSubmission(pki)
+    with fake.server() as server:
+        probe = make(probes.OnlyOwnSender, pki, server.port, others=owned)
+        proved(probe.ask(knowing_alice()), PASS)
+        fake.unknown_sender = "250 ok"
+        proved(probe.ask(knowing_alice()), FAIL)
+    assert all(line.startswith(f"MAIL FROM:<{tried}") for line in fake.heard if "MAIL" in line)
 
 
 def test_each_alias_is_tried(pki: Pki) -> None:
@@ -192,6 +214,27 @@ def test_what_becomes_of_a_message(
     assert mailbox.take_out is not take_out
     with FakeSubmission(pki).server() as server:
         proved(make(kind, pki, server.port).ask(knowing_alice()), outcome)
+
+
+@pytest.mark.parametrize(
+    ("extension", "sent", "outcome"), [("8BITMIME", 1, PASS), ("SMTPUTF8", 2, WARN)]
+)
+def test_what_another_word_in_the_trace_shows_is_heard_too(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch, extension: str, sent: int, outcome: Outcome
+) -> None:
+    marks: list[str] = []
+
+    def take_out(_host: object, _login: str, mark: str, *, transcript: Any, **_: object) -> bool:
+        marks.append(mark)
+        transcript.add("<", ["From: x", "Received: from x ([127.0.0.1])"][len(marks) - 1])
+        return True
+
+    monkeypatch.setattr(submitted, "take_out", take_out)
+    fake = FakeSubmission(pki, extension=extension)
+    with fake.server() as server:
+        proved(make(probes.ClientHidden, pki, server.port).ask(knowing_alice()), outcome)
+    assert len(set(marks)) == sent
+    assert fake.heard.count("MAIL FROM:<alice@example.test> SMTPUTF8") == sent - 1
 
 
 @pytest.mark.parametrize(
