@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import islice
 
 from mailwizard import probes
 from mailwizard.changes import FileContent, KeyedEntries, LookupMap, PostfixParameters, Service
@@ -25,16 +27,23 @@ ROLES = {
 def entries(context: Context) -> dict[str, list[str]]:
     """Every alias of this step and where it leads; whoever writes can be answered."""
     given = {name.lower(): list(targets) for name, targets in context["aliases"].items()}
-    return {"root": [context["root"]], **ROLES, **written_as(context), **given}
+    # whoever reads root's mail has a mailbox, and may have the name of a role
+    roles = {name: ends for name, ends in ROLES.items() if name != context["root"]}
+    return {"root": [context["root"]], **roles, **written_as(context), **given}
 
 
 def written_as(context: Context) -> dict[str, list[str]]:
-    """The names in our own domains under which logins write."""
+    """The names in our own domains under which logins write that are called otherwise."""
+    return {name: logins for name, logins in writers(context).items() if logins != [name]}
+
+
+def writers(context: Context) -> dict[str, list[str]]:
+    """Every name in our own domains under which logins write."""
     found: dict[str, list[str]] = {}
     for login, address in context["senders"].items():
         name, _, domain = address.lower().rpartition("@")
-        if domain in context.of("postfix")["domains"] and name != login:
-            found[name] = [login]
+        if domain in context.of("postfix")["domains"]:
+            found.setdefault(name, []).append(login)
     return found
 
 
@@ -46,36 +55,76 @@ def people(
         raise ValueError(f"{name} leads back to itself")
     if name not in table:
         return {name}
-    return {end for target in table[name] for end in people(target, table, seen | {name})}
+    # local(8) delivers `bob: bob, alice` to the mailbox of bob: not a loop
+    further = {target for target in table[name] if target != name}
+    ends = {end for target in further for end in people(target, table, seen | {name})}
+    return ends | ({name} & set(table[name]))
 
 
 def review(context: Context) -> Iterator[tuple[str, str]]:
-    """Loops, dead ends and logins that do not exist, before anything is written."""
-    logins = facts.logins(context.look)
-    table = entries(context)
-    if context["root"] not in logins:
-        known = ", ".join(sorted(facts.people(context.look))) or "none yet; make one with adduser"
-        yield "root", f"there is no login '{context['root']}' on this host (people: {known})"
-    # the root that was given is complained of once, not at each name that leads there
-    known_ends = {*logins, context["root"]}
-    for name in context["aliases"]:
-        yield from _dead_end(name.lower(), table, known_ends)
+    """Loops, dead ends, logins that do not exist and names of two, before anything is written."""
+    root, look = context["root"], context.look
+    if root == "root" or not facts.has_login(look, root):
+        known = ", ".join(sorted(facts.people(look))) or "none yet; make one with adduser"
+        why = (
+            "root's mail needs a person who reads it"
+            if root == "root"
+            else f"there is no login '{root}'"
+        )
+        yield "root", f"{why} on this host (people: {known})"
     for login in context["senders"]:
-        if login not in logins:
+        if not facts.has_login(look, login):
             yield "senders", f"there is no login '{login}' on this host"
+    yield from _wrong_ends(context)
+    yield from _shared_names(context)
+
+
+def _wrong_ends(context: Context) -> Iterator[tuple[str, str]]:
+    # these are complained of by themselves, not at each name that leads there
+    answered = {context["root"], *context["senders"]}
+
+    @cache
+    def known(end: str) -> bool:
+        return "@" in end or end in answered or facts.has_login(context.look, end)
+
+    table = entries(context)
+    given = [name.lower() for name in context["aliases"]]
+    wrong = [("aliases", said) for name in given for said in _dead_end(name, table, known)]
+    yield from wrong
+    if not wrong:
+        rest = (said for name in table for said in _dead_end(name, table, known))
+        # many names lead into one circle
+        yield from (("senders", said) for said in islice(rest, 1))
 
 
 def _dead_end(
-    name: str, table: Mapping[str, Sequence[str]], known_ends: Collection[str]
-) -> Iterator[tuple[str, str]]:
+    name: str, table: Mapping[str, Sequence[str]], known: Callable[[str], bool]
+) -> Iterator[str]:
     try:
         ends = people(name, table)
     except ValueError as error:
-        yield "aliases", f"{error}; end it at a login or an address"
+        yield f"{error}; end it at a login or an address"
         return
     for end in sorted(ends):
-        if "@" not in end and end not in known_ends:
-            yield "aliases", f"{name} leads to '{end}', which is neither a login nor an alias"
+        if not known(end):
+            yield f"{name} leads to '{end}', which is neither a login nor an alias"
+
+
+def _shared_names(context: Context) -> Iterator[tuple[str, str]]:
+    """A name is one mailbox in all of our domains; whose, must not be left to chance."""
+    given = {name.lower() for name in context["aliases"]}
+    for name, logins in writers(context).items():
+        owner = context["root"] if name == "root" else name
+        # nobody reads the mail of a system's own account
+        taken = name == "root" or facts.has_login(context.look, name, facts.PEOPLE_FROM)
+        readers = list(dict.fromkeys([*([owner] if taken else []), *logins]))
+        if len(readers) > 1 and name not in given:
+            said = (
+                f"mail to '{name}' goes one way, whichever domain of yours it is for, and "
+                f"{' and '.join(readers)} would all be '{name}'; give each a name of their own, "
+                f"or say in aliases who reads it: {name} = {', '.join(readers)}"
+            )
+            yield "senders", said
 
 
 def plan(context: Context) -> Iterator[Change]:

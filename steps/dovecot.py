@@ -16,6 +16,7 @@ from mailwizard.render import render
 FOLDERS = (("Drafts", "\\Drafts"), ("Junk", "\\Junk"), ("Sent", "\\Sent"), ("Trash", "\\Trash"))
 SECURE = {"imap": ("imaps", 993), "pop3": ("pop3s", 995)}
 PORTS = {"imap": (143, 993), "pop3": (110, 995), "lmtp": ()}
+SOCKET = "private/dovecot-lmtp"
 
 
 def ports(context: Context) -> tuple[int, ...]:
@@ -37,10 +38,24 @@ def plan(context: Context) -> Iterator[Change]:
         folders=FOLDERS,
     )
     yield FileContent(f"{folder}/99-mailwizard.conf", text)
+    yield from daemons(context)
+
+
+def daemons(context: Context) -> Iterator[Change]:
+    """Postfix hands mail over only while Dovecot listens for it."""
+    check = ("doveconf", "-n")
+    dovecot = Service("dovecot", "restart", validate=(check,), ready=ports(context)[:1], follow="<")
+    postfix = Service("postfix", worker="postfix-worker", ready=(25,))
+    transport = context.look.ask(["postconf", "mailbox_transport"]).out
     if "lmtp" in context["protocols"]:
-        yield PostfixParameters({"mailbox_transport": "lmtp:unix:private/dovecot-lmtp"})
-        yield Service("postfix", worker="postfix-worker", ready=(25,))
-    yield Service("dovecot", "restart", validate=(("doveconf", "-n"),), ready=ports(context)[:1])
+        yield dovecot
+        yield PostfixParameters({"mailbox_transport": f"lmtp:unix:{SOCKET}"})
+        yield postfix
+        return
+    if transport.strip().endswith(SOCKET):
+        yield PostfixParameters({"mailbox_transport": ""})
+        yield postfix
+    yield dovecot
 
 
 def probe(context: Context) -> Iterator[Probe]:

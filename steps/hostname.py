@@ -100,7 +100,10 @@ STEP = Step(
             label="Public IPv6 address",
             kind=Address(6),
             default=lambda context: facts.primary_address(context.look, 6),
-            help="Leave it empty when this host has none.",
+            help=(
+                "Leave it empty when this host has none, or none that the world should see: then "
+                "mail leaves over IPv4 alone."
+            ),
             optional=True,
         ),
     ),

@@ -16,14 +16,19 @@ from mailwizard.changes import (
 )
 from mailwizard.fields import Domain, Listing, Network, Size
 from mailwizard.model import Change, Context, Probe, Question, Record, Step
+from mailwizard.platform import facts
 
-LOOPBACK = ["127.0.0.0/8", "::1/128"]
+# our own programs and filters bring mail from there
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 MESSAGE_SIZE = 50 * 2**20
 # whoever reaches a filter's port or the way back from it passes every check
 FILTERS = (8891, 8893, 10023, 10024, 10025, 10026, 10027)
 # the relay decision comes first: nothing is looked up on behalf of a stranger
 # (SMTPD_ACCESS_README, "Dangerous use of smtpd_recipient_restrictions")
 RELAY = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"
+# with a top level of two letters behind them: whoever asks gets a name below (publicsuffix.org)
+REGISTRIES = ("co", "com", "org", "net", "ac", "gov", "edu", "or", "ne", "go")
+SENDING = "smtp/unix/inet_protocols"
 
 
 def identity(context: Context) -> dict[str, str]:
@@ -38,7 +43,8 @@ def identity(context: Context) -> dict[str, str]:
         "mydestination": ", ".join(own),
         "mynetworks": " ".join(bracketed(network) for network in context["networks"]),
         "inet_interfaces": "all",
-        "inet_protocols": "all",
+        # where the kernel has no IPv6 every Postfix program complains of "all"
+        "inet_protocols": "all" if facts.has_ipv6(context.look) else "ipv4",
         "smtpd_banner": "$myhostname ESMTP",
     }
 
@@ -80,6 +86,23 @@ def parameters(context: Context) -> dict[str, str]:
     return identity(context) | delivery(context) | restrictions()
 
 
+def only_ipv4(context: Context) -> bool:
+    """Whether mail must not leave over IPv6: from an address that the world is not told of."""
+    host = context.of("hostname")
+    told4, told6 = host["address"], host["address6"]
+    return bool(told4 and not told6 and facts.primary_address(context.look, 6))
+
+
+def services(context: Context) -> dict[str, str | None]:
+    """Options in master.cf; one of ours that is not wanted any more is taken back."""
+    found: dict[str, str | None] = {"smtp/inet/smtpd_sasl_auth_enable": "no"}
+    if only_ipv4(context):
+        found[SENDING] = "ipv4"
+    elif f"{SENDING} = ipv4" in context.look.ask(["postconf", "-P"]).out.splitlines():
+        found[SENDING] = None
+    return found
+
+
 def plan(context: Context) -> Iterator[Change]:
     """All parameters in one write, proved before a daemon sees them, then one restart."""
     answers = {
@@ -92,7 +115,7 @@ def plan(context: Context) -> Iterator[Change]:
     yield PostfixParameters(parameters(context))
     # not every package compiles it, and without it all local mail is put off
     yield LookupMap(context.platform.path("aliases"), "postalias")
-    yield MasterCfParameters({"smtp/inet/smtpd_sasl_auth_enable": "no"})
+    yield MasterCfParameters(services(context))
     # a reload does not bind other interfaces (postconf(5), inet_interfaces)
     check = ("postfix", "check")
     yield Service(
@@ -162,10 +185,12 @@ def records(context: Context) -> Iterator[Record]:
 
 
 def default_domains(context: Context) -> list[str]:
-    """The domain of the host name; the name itself when nothing but a top level is left."""
+    """The domain of the host name; the name itself when what is left seems to be no one's own."""
     fqdn: str = context.of("hostname")["fqdn"]
     domain = fqdn.split(".", 1)[1]
-    return [domain if "." in domain else fqdn]
+    first, _, rest = domain.partition(".")
+    registry = len(rest) == 2 and first in REGISTRIES
+    return [fqdn if registry or not rest else domain]
 
 
 def _default(value: Any) -> Any:
@@ -192,9 +217,12 @@ STEP = Step(
         Question(
             name="networks",
             label="Networks that may relay",
-            kind=Listing(Network(), least=1),
-            default=_default(LOOPBACK),
-            help="Hosts here may send to anybody without a password. This host alone is right.",
+            kind=Listing(Network(), always=LOOPBACK),
+            default=_default([*LOOPBACK]),
+            help=(
+                "Hosts here may send to anybody without a password. This host itself always may, "
+                "and alone is right."
+            ),
         ),
         Question(
             name="message_size",

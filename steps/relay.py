@@ -21,6 +21,7 @@ from mailwizard.fields import NextHop, RelayAccount, RelayUser, SecretField, Sen
 from mailwizard.fields.relays import split
 from mailwizard.model import Change, Context, Probe, Question, Step
 from mailwizard.render import render
+from mailwizard.steps import postfix
 
 # TLS from the first byte (RFC 8314 7.3); the others are what providers offer where 465 is blocked
 IMPLICIT = (465, 2465, 8465)
@@ -97,6 +98,8 @@ def parameters(context: Context) -> dict[str, str]:
 def services(context: Context) -> dict[str, str]:
     """A client of its own for TLS from the first byte: in main.cf it would break all others."""
     options = "-o smtp_tls_wrappermode=yes -o smtp_tls_security_level=encrypt"
+    if postfix.only_ipv4(context):
+        options += " -o inet_protocols=ipv4"
     entry = f"{WRAPPED} unix - - n - - smtp -o syslog_name=postfix/{WRAPPED} {options}"
     wrapped = any(transport(hop) == WRAPPED for hop in policies(context))
     return {f"{WRAPPED}/unix": entry} if wrapped else {}

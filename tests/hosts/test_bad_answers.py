@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lab import images
 from lab.host import Host
-from support.applied import ANSWERS, FQDN, PYTHON, UNSCANNED, Prepared, answers
+from support.applied import ANSWERS, DOMAIN, FQDN, PYTHON, UNSCANNED, Prepared, answers
 from support.program import STATE, Program, arrives, helps, untouched
 
 from mailwizard.steps import STEPS
@@ -64,6 +64,11 @@ def program(prepared: Prepared) -> Iterator[Program]:
         (GOOD + 'aliases = { a = ":include:/x" }', ["aliases.aliases: ", "edits that file"]),
         (GOOD + 'senders = { mallory = "a@b.org" }', ["aliases.senders: there is no login"]),
         (GOOD + 'senders = { alice = "a@b@c.org" }', ["aliases.senders: ", "two @"]),
+        (
+            GOOD + f'senders = {{ alice = "bob@{DOMAIN}" }}',
+            ["aliases.senders: mail to 'bob' goes one way", "bob = bob, alice"],
+        ),
+        (GOOD.replace("alice", "root"), ["aliases.root: root's mail needs a person", "alice"]),
         (
             GOOD + '[dovecot]\nprotocols = ["imaps"]',
             ["protocols: 'imaps'", "did you mean 'imap'?"],

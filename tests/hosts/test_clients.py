@@ -319,3 +319,20 @@ def test_every_check_holds_with_all_protocols(chosen: Host) -> None:
     bad = {name: one["said"] for name, one in checked.items() if one["outcome"] == "fail"}
     assert bad == {}
     assert checked["IMAP-08"]["outcome"] == "pass", checked["IMAP-08"]
+
+
+# the last one: the others want all protocols
+def test_without_lmtp_postfix_delivers_again(
+    chosen: Host, laptop: Laptop, internet: Internet
+) -> None:
+    given = chosen.get(ANSWERS).decode()
+    assert ', "lmtp"' in given
+    chosen.put(given.replace(', "lmtp"', ""), ANSWERS)
+    apply(chosen)
+    assert chosen.run("postconf -h mailbox_transport").stdout.strip() == ""
+    message = f"X-Number: <without>\r\nSubject: without LMTP\r\n\r\n{BODY}\r\n"
+    sent = internet.foreign.send(STRANGER, f"{LOGIN}@{DOMAIN}", message, to=chosen)
+    assert sent.ok, sent.answers
+    got = arrived(laptop, "<without>")
+    assert not re.search(rb"with LMTP\s+id", got)
+    assert body(got) == f"{BODY}\r\n".encode()

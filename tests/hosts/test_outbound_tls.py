@@ -1,7 +1,7 @@
 """Mail to others is encrypted where they can, sent where they cannot, and kept where it must be.
 
 What `smtp_tls_security_level = may` does with each kind of server (RFC 7435), and what a policy of
-the administrator's own adds. DANE and MTA-STS are not offered.
+the administrator's own adds. DANE and MTA-STS are not offered. And from which address mail leaves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from lab.host import Host
 from lab.internet import Internet
 from lab.mailhosts import MailHost
 from support import suites
-from support.applied import UNFILTERED, Prepared
+from support.applied import ANSWERS, UNFILTERED, Prepared
+from support.program import Program
 
 SELF_SIGNED = """
 openssl req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=somebody.invalid \
@@ -115,3 +116,22 @@ def test_a_policy_keeps_mail_from_a_server_with_the_wrong_name(
     finally:
         host.put(kept, "/etc/postfix/main.cf")
         host.run("postfix reload; postsuper -d ALL")
+
+
+def test_mail_leaves_over_ipv6_only_from_an_address_that_was_answered(
+    host: Host, internet: Internet
+) -> None:
+    given = host.get(ANSWERS).decode()
+    host.run("postconf -e smtp_address_preference=ipv6; postfix reload")
+    # the lab's own addresses are not global
+    host.run("ip addr add 2a01:4f8:1:2::3/128 dev lo nodad")
+    hidden = given.replace(f'address6 = "{host.address6}"', 'address6 = ""')
+    for answered, option, source in (
+        (hidden, "smtp/unix/inet_protocols = ipv4", f"[{host.address}]"),
+        (given, "", f"[IPv6:{host.address6}]"),
+    ):
+        host.put(answered, ANSWERS)
+        done = Program(host).apply("postfix")
+        assert done.status == 0, done.stdout[-4000:] + done.stderr
+        assert option == host.run("postconf -P | grep -F smtp/unix/ || true").stdout.strip()
+        assert source in sent(host, internet.foreign, f"from {source}")

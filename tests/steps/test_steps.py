@@ -86,7 +86,7 @@ def told(case: Case) -> Iterator[str]:
     touched = False
     for change in case.changes():
         yield f"=== {change.title}"
-        if not change.needed(case.host) and not (touched and change.follows == "*"):
+        if not change.needed(case.host) and not (touched and change.follows in {"*", "<"}):
             yield "nothing to do"
             continue
         touched = True

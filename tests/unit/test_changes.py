@@ -35,6 +35,7 @@ CHANGES: list[Change] = [
     LookupMap("/etc/aliases", "postalias"),
     PostfixParameters({"myorigin": "$mydomain", "smtpd_banner": "a  b   c", "relayhost": ""}),
     MasterCfParameters({"smtp/inet/smtpd_sasl_auth_enable": "no"}),
+    MasterCfParameters({"smtp/inet/biff": None}),
     DebconfSettings("postfix", {"postfix/mailname": ("string", "example.org")}),
 ]
 
@@ -46,7 +47,7 @@ def host() -> RecordedHost:
         "/etc/hosts": Written(b"127.0.0.1 localhost\n"),
         "/etc/hostname": Written(b"debian\n"),
         MAIN: Written(SAFE),
-        MASTER: Written(b"smtp inet n - y - - smtpd\n"),
+        MASTER: Written(b"smtp inet n - y - - smtpd\n    -o biff=yes\n"),
     }
     known = {**programs.EVERYWHERE, **programs.POSTFIX, **programs.DEBCONF}
     return RecordedHost(files=files, programs=known)
@@ -106,6 +107,28 @@ def test_a_preview_drives_no_terminal(host: RecordedHost, make: Callable[[str], 
     text = make("\x1b]0;x\x07\x9b31m\u202e[red]").preview(host).text
     assert all(char == "\n" or char.isprintable() for char in text)
     assert "^[]0;x^G" in text
+
+
+def test_a_preview_shows_what_changes_wherever_in_a_long_file_it_is(host: RecordedHost) -> None:
+    wide = f"wide: {'x' * 3000}"
+    lines = [f"name{number}: bob" for number in range(3000)] + [wide, "root: bob"]
+    host.files["/etc/aliases"] = Written("\n".join(lines).encode() + b"\n")
+    entries = {"root": "root: alice", "wide": f"{wide}y"}
+    text = KeyedEntries("/etc/aliases", ":", entries).preview(host).text
+    changed = [line for line in text.splitlines() if line[0] in "+-" and "/etc/" not in line]
+    assert [line[:11] for line in changed] == [
+        *("-wide: xxxx", "-root: bob", "+wide: xxxx", "+root: alic"),
+    ]
+    assert max(map(len, changed)) < 2100
+    assert "name2999" in text
+    whole = FileContent("/etc/aliases", "").preview(host).text.splitlines()
+    assert (len(whole), whole[-1]) == (1001, "… (2005 more lines)")
+
+
+def test_a_preview_shows_another_line_ending(host: RecordedHost) -> None:
+    host.files["/etc/mailname"] = Written(b"example.org\r\n")
+    text = FileContent("/etc/mailname", "example.org\n").preview(host).text
+    assert text.splitlines()[-2:] == ["-example.org^M", "+example.org"]
 
 
 def test_a_main_cf_that_is_no_utf8_is_kept_as_it_is(host: RecordedHost) -> None:

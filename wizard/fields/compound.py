@@ -16,10 +16,11 @@ _ENTRY = re.compile(r"([^\s,=]+)\s*=")
 
 @dataclass(frozen=True, slots=True)
 class Listing(Field):
-    """A list of values of one kind, without repeats."""
+    """A list of values of one kind, without repeats; what is `always` there need not be given."""
 
     of: Field
     least: int = 0
+    always: tuple[Any, ...] = ()
 
     @property
     def hint(self) -> str:
@@ -33,7 +34,7 @@ class Listing(Field):
         if not isinstance(value, list | tuple):
             raise ValueError(f"{kind_of(value)} was given; a list in brackets is right")
         kept: list[Any] = []
-        for entry in value:
+        for entry in (*value, *self.always):
             checked = self.of.check(entry)
             if checked not in kept:
                 kept.append(checked)

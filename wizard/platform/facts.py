@@ -58,13 +58,18 @@ def own_addresses(look: Look, answered: Sequence[str]) -> tuple[str, ...]:
     return own or ((inner,) if inner else ("127.0.1.1",))
 
 
-def logins(look: Look) -> list[str]:
-    """Every login of this host."""
-    return [fields[0] for fields in _accounts(look)]
+def has_ipv6(look: Look) -> bool:
+    """Whether the kernel knows IPv6 at all, with or without an address."""
+    return look.state("/proc/net/if_inet6").kind != "absent"
+
+
+def has_login(look: Look, name: str, uid_from: int = 0) -> bool:
+    """Whether there is this login, with such a number or a higher one."""
+    return any(f[0] == name and int(f[2]) >= uid_from for f in _accounts(look, name))
 
 
 def people(look: Look) -> list[str]:
-    """Logins of persons, the oldest first."""
+    """Logins of persons, the oldest first, as far as the host lists them."""
     found = [
         (int(fields[2]), fields[0])
         for fields in _accounts(look)
@@ -74,8 +79,9 @@ def people(look: Look) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
-def _accounts(look: Look) -> Iterator[list[str]]:
-    for line in look.ask(["getent", "passwd"]).out.splitlines():
+def _accounts(look: Look, *names: str) -> Iterator[list[str]]:
+    # a directory (LDAP, SSSD) mostly lists nobody, but knows whom it is asked for
+    for line in look.ask(["getent", "passwd", *names]).out.splitlines():
         fields = line.split(":")
         if len(fields) == 7 and fields[2].isdigit():
             yield fields

@@ -20,7 +20,7 @@ from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.mailbox import take_out
 from mailwizard.probes.networks import is_private
-from mailwizard.probes.postconf import Postconf, spelled
+from mailwizard.probes.postconf import Postconf, spelled, words
 from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
 
 _BIND = {4: "smtp_bind_address", 6: "smtp_bind_address6"}
@@ -46,11 +46,15 @@ class OutgoingIdentity:
 
     def ask(self, host: Host) -> Result:
         try:
-            conf = Postconf(host).values("smtp_helo_name", *_BIND.values())
+            postconf = Postconf(host)
+            conf = postconf.values("smtp_helo_name", "inet_protocols", *_BIND.values())
+            conf |= postconf.overrides().get("smtp/unix", {})
         except CannotAsk as trouble:
             return could_not_ask(trouble)
         helo, here = conf.get("smtp_helo_name", ""), facts.interface_addresses(host)
-        sources = {v: conf.get(_BIND[v]) or facts.primary_address(host, v) or "" for v in (4, 6)}
+        spoken = set(words(conf.get("inet_protocols", "all")))
+        used = [v for v in _BIND if spoken & {"all", f"ipv{v}"}]
+        sources = {v: conf.get(_BIND[v]) or facts.primary_address(host, v) or "" for v in used}
         rows = [f"EHLO {helo}", *(f"IPv{v}: from {s or 'nowhere'}" for v, s in sources.items())]
         if helo.lower() != self.fqdn.lower():
             fix = "The administrator: remove smtp_helo_name from main.cf, then reload Postfix."

@@ -63,15 +63,20 @@ class Postconf:
 
     def smtpd_services(self) -> tuple[Service, ...]:
         """Every smtpd that takes connections, with its `-o` overrides expanded."""
-        overrides: dict[str, dict[str, str]] = {}
-        for name, value in _pairs(self.ask("-Px").out):
-            service, _, parameter = name.rpartition("/")
-            overrides.setdefault(service, {})[parameter] = value
+        overrides = self.overrides()
         return tuple(
             Service(f"{row[0]}/{row[1]}", row[1], overrides.get(f"{row[0]}/{row[1]}", {}))
             for row in self.master()
             if row[7].rpartition("/")[2] == "smtpd" and row[1] in ("inet", "pass")
         )
+
+    def overrides(self) -> dict[str, dict[str, str]]:
+        """The `-o` options of each service of master.cf, expanded."""
+        found: dict[str, dict[str, str]] = {}
+        for name, value in _pairs(self.ask("-Px").out):
+            service, _, parameter = name.rpartition("/")
+            found.setdefault(service, {})[parameter] = value
+        return found
 
     def master(self) -> Iterator[list[str]]:
         """The services of master.cf, eight columns and then the command's arguments."""

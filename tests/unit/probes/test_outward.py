@@ -22,6 +22,7 @@ class Sending(RecordedHost):
 
     conf: Mapping[str, str] = MappingProxyType({})
     routed = "203.0.113.7"
+    routed6 = ""
     queue = ""
     code = 0
 
@@ -31,7 +32,8 @@ class Sending(RecordedHost):
             conf = {"smtp_helo_name": "mail.example.org", **self.conf}
             return Completed(words, 0, "".join(f"{k} = {v}\n" for k, v in conf.items()))
         if argv[:2] == ["ip", "-j"] and "route" in argv:
-            found = [{"prefsrc": self.routed}] if argv[2] == "-4" else []
+            routed = self.routed if argv[2] == "-4" else self.routed6
+            found = [{"prefsrc": routed}] if routed else []
             return Completed(words, 0, json.dumps(found))
         if argv[:2] == ["ip", "-j"]:
             inside = [{"local": self.routed}]
@@ -58,6 +60,24 @@ def test_name_and_address(conf: dict[str, str], routed: str, outcome: Outcome, w
     result = probes.OutgoingIdentity("mail.example.org", tuple(HERE)).ask(host)
     assert result.outcome is outcome, result
     assert words in result.said
+
+
+@pytest.mark.parametrize(
+    ("conf", "outcome", "words"),
+    [
+        ({}, Outcome.UNKNOWN, "only others can see"),
+        ({"smtp/unix/inet_protocols": "ipv4"}, Outcome.PASS, "from 203.0.113.7"),
+        ({"inet_protocols": "ipv4"}, Outcome.PASS, "from 203.0.113.7"),
+        ({"inet_protocols": "ipv6, ipv4"}, Outcome.UNKNOWN, "only others can see"),
+    ],
+)
+def test_an_address_that_mail_does_not_leave_from(
+    conf: dict[str, str], outcome: Outcome, words: str
+) -> None:
+    host = Sending()
+    host.conf, host.routed6 = conf, "2a01:4f8:1:2::3"
+    result = probes.OutgoingIdentity("mail.example.org", tuple(HERE[:1])).ask(host)
+    assert (result.outcome, words in result.said) == (outcome, True), result
 
 
 def waiting(age: float, reason: str = "", queue: str = "deferred") -> str:

@@ -1,0 +1,146 @@
+"""Whose mail goes where by the answers, and what of it is refused."""
+
+from __future__ import annotations
+
+import pytest
+from support import programs
+from support.recorded import RecordedHost
+
+from mailwizard.answers import Answers
+from mailwizard.model import Completed, Context
+from mailwizard.platform import facts
+from mailwizard.steps import STEPS, aliases
+
+PASSWD = """\
+root:x:0:0:root:/root:/bin/bash
+news:x:9:9:news:/var/spool/news:/usr/sbin/nologin
+alice:x:1000:1000::/home/alice:/bin/bash
+bob:x:1001:1001::/home/bob:/bin/bash
+webmaster:x:1002:1002::/home/webmaster:/bin/bash
+postmaster:x:1003:1003::/home/postmaster:/bin/bash
+"""
+BEFORE = """
+[hostname]
+fqdn = "mail.example.org"
+address = "198.18.0.10"
+[postfix]
+domains = ["example.org", "example.net"]
+[aliases]
+"""
+
+
+@pytest.fixture
+def host() -> RecordedHost:
+    listed = {"getent passwd": Completed((), 0, PASSWD)}
+    return RecordedHost(answers=listed, programs=dict(programs.EVERYWHERE))
+
+
+def complaints(host: RecordedHost, chosen: str) -> list[tuple[str, str]]:
+    found, wrong = Answers.from_text(BEFORE + chosen, STEPS).examine(STEPS, host)
+    assert found["aliases"], wrong
+    return [each for each in wrong if each[0].startswith("aliases.")]
+
+
+RIGHT = [
+    "",
+    'senders = { alice = "a.l@example.org", bob = "b@example.net" }',
+    # an address elsewhere is none of ours
+    'senders = { alice = "bob@gmail.example", bob = "bob@example.org" }',
+    # nobody reads the mail of a system's own account
+    'senders = { alice = "news@example.org" }',
+    'senders = { alice = "abuse@example.org" }',
+    'senders = { alice = "Bob@example.org" }\naliases = { bob = "alice" }',
+    'senders = { alice = "bob@example.org" }\naliases = { bob = ["bob", "alice"] }',
+    'senders = { alice = "i@example.org", bob = "i@example.net" }\naliases = { I = "alice" }',
+    'senders = { alice = "root@example.org" }',
+]
+
+
+@pytest.mark.parametrize("chosen", RIGHT)
+def test_what_is_clear_is_taken(host: RecordedHost, chosen: str) -> None:
+    assert complaints(host, f'root = "alice"\n{chosen}') == []
+
+
+WRONG = [
+    ('senders = { alice = "i@example.org", bob = "I@example.net" }', "i", "alice", "bob"),
+    ('senders = { alice = "i@example.org", bob = "i@example.org" }', "i", "alice", "bob"),
+    ('senders = { alice = "bob@example.org" }', "bob", "bob", "alice"),
+    (
+        'senders = { alice = "bob@example.org", bob = "bob@example.net" }',
+        *("bob", "bob", "alice"),
+    ),
+    ('senders = { bob = "root@example.org" }', "root", "alice", "bob"),
+]
+
+
+@pytest.mark.parametrize(("chosen", "name", "one", "other"), WRONG)
+def test_a_name_of_two_is_refused(
+    host: RecordedHost, chosen: str, name: str, one: str, other: str
+) -> None:
+    ((key, said),) = complaints(host, f'root = "alice"\n{chosen}')
+    assert key == "aliases.senders"
+    assert f"mail to '{name}' goes one way" in said
+    assert f"{one} and {other} would all be '{name}'" in said
+    assert f"say in aliases who reads it: {name} = {one}, {other}" in said
+    covered = f'root = "alice"\n{chosen}\naliases = {{ {name} = ["{one}", "{other}"] }}'
+    assert complaints(host, covered) == []
+
+
+@pytest.mark.parametrize("root", ["webmaster", "postmaster"])
+def test_who_reads_roots_mail_may_be_called_like_a_role(host: RecordedHost, root: str) -> None:
+    chosen = f'root = "{root}"\n'
+    assert complaints(host, chosen) == []
+    found, _ = Answers.from_text(BEFORE + chosen, STEPS).examine(STEPS, host)
+    table = aliases.entries(Context("aliases", found, host))
+    assert {name: aliases.people(name, table) for name in table} == {n: {root} for n in table}
+    assert root not in table
+
+
+CIRCLES = [
+    ('root = "webmaster"\naliases = { webmaster = "root" }', "aliases", "leads back to itself"),
+    ('root = "alice"\naliases = { alice = "postmaster" }', "aliases", "leads back to itself"),
+    ('root = "alice"\naliases = { a = "b", b = "a" }', "aliases", "a leads back to itself"),
+    ('root = "alice"\naliases = { a = "a" }', "aliases", "a leads to 'a', which is neither"),
+    ('root = "alice"\naliases = { a = "nobody-here" }', "aliases", "a leads to 'nobody-here'"),
+    ('root = "root"', "root", "needs a person who reads it on this host (people: alice, bob"),
+    ('root = "carol"\naliases = { a = "carol" }', "root", "there is no login 'carol'"),
+    (
+        'root = "alice"\nsenders = { carol = "c@example.org" }\naliases = { a = "carol" }',
+        "senders",
+        "there is no login 'carol'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("chosen", "key", "words"), CIRCLES)
+def test_circles_and_dead_ends_are_refused(
+    host: RecordedHost, chosen: str, key: str, words: str
+) -> None:
+    found = complaints(host, chosen)
+    assert {name for name, _ in found} == {f"aliases.{key}"}
+    assert words in found[0][1]
+
+
+def test_a_circle_of_senders_alone_is_told_once(host: RecordedHost) -> None:
+    listed = "a:x:101:101::/:/bin/sh\nb:x:102:102::/:/bin/sh\n"
+    host.answers["getent passwd"] = Completed((), 0, PASSWD + listed)
+    chosen = 'root = "alice"\nsenders = { a = "b@example.org", b = "a@example.org" }'
+    assert complaints(host, chosen) == [
+        ("aliases.senders", "b leads back to itself; end it at a login or an address")
+    ]
+
+
+def test_a_login_that_the_directory_does_not_list(host: RecordedHost) -> None:
+    ldap = Completed((), 0, "ldapuser:*:1234500001:100::/home/ldapuser:/bin/bash\n")
+    host.answers["getent passwd ldapuser"] = ldap
+    chosen = 'root = "ldapuser"\naliases = { a = "ldapuser" }\n'
+    assert complaints(host, chosen + 'senders = { ldapuser = "l@example.org" }') == []
+    assert "ldapuser" not in facts.people(host)
+    taken = complaints(host, chosen + 'senders = { alice = "ldapuser@example.org" }')
+    assert "ldapuser and alice" in taken[0][1]
+
+
+def test_a_number_is_no_login(host: RecordedHost) -> None:
+    # getent(1) takes it for that of a user
+    host.answers["getent passwd 1000"] = Completed((), 0, PASSWD.splitlines()[2] + "\n")
+    assert not facts.has_login(host, "1000")
