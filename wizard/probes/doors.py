@@ -13,8 +13,9 @@ from mailwizard.probes.listening import Listener, listeners
 from mailwizard.probes.vantage import Seat, seat
 from mailwizard.probes.verdict import could_not_ask, failed, passed
 
-# The stranger is on this machine: who lets him in answers at once, or soon where much is going on.
-_PATIENCE, _AT_CLOSED = 6.0, 2.0
+# The stranger is on this machine: who lets him in answers at once. Where much is going on he may
+# have to knock again, and does so after 1, 3 and 7 s (tcp(7), tcp_syn_retries).
+_PATIENCE, _AT_CLOSED = 9.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
