@@ -27,9 +27,10 @@ ROLES = {
 def entries(context: Context) -> dict[str, list[str]]:
     """Every alias of this step and where it leads; whoever writes can be answered."""
     given = {name.lower(): list(targets) for name, targets in context["aliases"].items()}
-    # whoever reads root's mail has a mailbox, and may have the name of a role
-    roles = {name: ends for name, ends in ROLES.items() if name != context["root"]}
-    return {"root": [context["root"]], **roles, **written_as(context), **given}
+    reader = context["root"]
+    # who reads root's mail may have the name of a role, and then keeps what comes (local(8))
+    roles = {name: [name] if name == reader else ends for name, ends in ROLES.items()}
+    return {"root": [reader], **roles, **written_as(context), **given}
 
 
 def written_as(context: Context) -> dict[str, list[str]]:

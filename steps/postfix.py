@@ -93,14 +93,10 @@ def only_ipv4(context: Context) -> bool:
     return bool(told4 and not told6 and facts.primary_address(context.look, 6))
 
 
-def services(context: Context) -> dict[str, str | None]:
-    """Options in master.cf; one of ours that is not wanted any more is taken back."""
-    found: dict[str, str | None] = {"smtp/inet/smtpd_sasl_auth_enable": "no"}
-    if only_ipv4(context):
-        found[SENDING] = "ipv4"
-    elif f"{SENDING} = ipv4" in context.look.ask(["postconf", "-P"]).out.splitlines():
-        found[SENDING] = None
-    return found
+def services(context: Context) -> dict[str, str]:
+    """Options in master.cf; that of sending stays once it is there: it may be anybody's."""
+    sending = {SENDING: "ipv4"} if only_ipv4(context) else {}
+    return {"smtp/inet/smtpd_sasl_auth_enable": "no", **sending}
 
 
 def plan(context: Context) -> Iterator[Change]:

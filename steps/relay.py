@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address
+from itertools import chain, count
 from typing import Any
 
 from mailwizard import probes
@@ -36,7 +37,7 @@ def transport(hop: str) -> str:
 
 def credentials(context: Context) -> tuple[Credential, ...]:
     """Every account: the relay's under the relay, a sender's under the sender."""
-    found = []
+    found: list[Credential] = []
     if context["host"] and context["username"]:
         password = context["password"]
         name = password.env or "RELAY_PASSWORD"
@@ -44,7 +45,11 @@ def credentials(context: Context) -> tuple[Credential, ...]:
     for sender, account in context["senders"].items():
         name = "RELAY_PASSWORD_" + re.sub(r"[^A-Z0-9]+", "_", sender.upper()).strip("_")
         password = account["password"]
-        found.append(Credential(sender, account["username"], password, password.env or name))
+        # `jan.de@x` and `jan-de@x` are two people
+        taken = {one.variable for one in found}
+        numbered = (f"{name}_{number}" for number in count(2))
+        free = next(each for each in chain([name], numbered) if each not in taken)
+        found.append(Credential(sender, account["username"], password, password.env or free))
     return tuple(found)
 
 

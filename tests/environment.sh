@@ -22,8 +22,11 @@ find_python() {
 }
 
 install_tools() {
+    # after a plain `su` the folders of the system's own programs are missing
+    PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
     need shellcheck shellcheck
     need tmux tmux
+    need openssl openssl
     if [ $fast = no ]; then
         need systemd-nspawn systemd-container
         need mmdebstrap mmdebstrap

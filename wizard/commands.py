@@ -207,8 +207,8 @@ def export(options: argparse.Namespace) -> int:
     else:
         print(text, end="")
     if options.format == "sh":
-        for what, why in script.left_out(engine):
-            print(f"mailwizard: {what} is left out of the script: {why}", file=sys.stderr)
+        for sentence in script.unlike(engine):
+            print(f"mailwizard: {sentence}", file=sys.stderr)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class _Reading:
 def listing(look: Look) -> str:
     """The rules in force, without counters; empty where nft is not there, raises HostRefused."""
     shown = look.ask(["nft", "-s", "list", "ruleset"])
-    if not shown.ok and "Operation not permitted" in shown.err:
+    if not shown.ok and os.geteuid() and "Operation not permitted" in shown.err:
         raise for_root_alone("the rules of nftables")
     return shown.out
 

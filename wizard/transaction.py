@@ -76,16 +76,17 @@ def install(host: LocalHost, journal: Journal, roles: Sequence[str]) -> Iterator
 def recover(host: LocalHost, journal: Journal) -> None:
     """After a run that did not end well: starts are allowed, what it brought is written down.
 
-    Its own log tells that: since then others may have installed something too.
+    Its part of the log tells that: since then others may have installed something too.
     """
     _tidy(host)
     unended = [entry for entry in journal.entries(STEP) if entry.after is None]
     if not unended or host.is_running(UNIT):
         return
-    log = host.read(host.log_of(UNIT)).decode("utf-8", "replace")
-    came = managers.manager_of(host.platform).unpacked(log)
+    log, manager = host.read(host.log_of(UNIT)), managers.manager_of(host.platform)
     for entry in unended:
-        journal.done(entry.id, [{"installed": sorted(came.union(entry.before[0]["installed"]))}])
+        own = log[entry.before[0].get("logged", 0) :].decode("utf-8", "replace")
+        came = manager.unpacked(own).union(entry.before[0]["installed"])
+        journal.done(entry.id, [{"installed": sorted(came)}])
 
 
 def _tidy(host: LocalHost) -> None:
@@ -102,7 +103,8 @@ def _bring(
 ) -> Iterator[Event]:
     yield from _wait_for_lock(host)
     subject = InstalledPackages()
-    entry = journal.intend(STEP, TITLE, (subject,), [subject.capture(host)], "")
+    before = {**subject.capture(host), "logged": len(host.read(host.log_of(UNIT)))}
+    entry = journal.intend(STEP, TITLE, (subject,), [before], "")
     yield from _transact(host, roles, names)
     _tidy(host)
     journal.done(entry, [subject.capture(host)])

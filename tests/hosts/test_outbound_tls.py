@@ -127,8 +127,8 @@ def test_mail_leaves_over_ipv6_only_from_an_address_that_was_answered(
     host.run("ip addr add 2a01:4f8:1:2::3/128 dev lo nodad")
     hidden = given.replace(f'address6 = "{host.address6}"', 'address6 = ""')
     for answered, option, source in (
-        (hidden, "smtp/unix/inet_protocols = ipv4", f"[{host.address}]"),
         (given, "", f"[IPv6:{host.address6}]"),
+        (hidden, "smtp/unix/inet_protocols = ipv4", f"[{host.address}]"),
     ):
         host.put(answered, ANSWERS)
         done = Program(host).apply("postfix")

@@ -55,7 +55,6 @@ def postconf(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
     rest = [word for word in words if word not in {"-c", folder}]
     option, names = (rest[0], rest[1:]) if rest and rest[0].startswith("-") else ("", rest)
     act = {"-e": _set_main, "-P": _master, "-Px": _master, "-M": _services, "-n": _nothing}
-    act["-PX"] = _unset
     out = act.get(option, _show_main)(look, folder, names)
     return Completed(tuple(argv), 0, out)
 
@@ -112,18 +111,6 @@ def _master(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:
         kept = [line for line in lines[first:end] if not line.startswith(option)]
         lines[first:end] = [f"{option}{value}", *kept]
     look.files[path] = type(look.files[path])(("\n".join(lines) + "\n").encode())
-    return ""
-
-
-def _unset(look: RecordedLook, folder: str, names: Sequence[str]) -> str:
-    path = f"{folder}/master.cf"
-    kept, service = [], ""
-    for line in look.read(path).decode().splitlines():
-        if line[:1] not in {" ", "#", ""}:
-            service = "/".join(line.split()[:2])
-        option = line.strip().partition("=")[0].removeprefix("-o ")
-        kept += [] if f"{service}/{option}" in names and line[:1] == " " else [line]
-    look.files[path] = type(look.files[path])(("\n".join(kept) + "\n").encode())
     return ""
 
 

@@ -25,7 +25,8 @@ def functions(places: Mapping[str, str]) -> str:
     body = text[begin:end]
     for path, moved in places.items():
         body = body.replace(path, moved)
-    return f"set -euo pipefail\numask 022\nexport LC_ALL=C.UTF-8\n{said}{STUBS}changed=0\n{body}"
+    start = "set -euo pipefail\numask 022\nexport LC_ALL=C.UTF-8\nchanged=0 unfinished=0\n"
+    return f"{start}{said}{STUBS}{body}"
 
 
 def replay(

@@ -165,7 +165,9 @@ async def test_quit_says_how_to_resume_and_stays_unless_told() -> None:
     assert pilot.app.return_code == 0
 
 
-@pytest.mark.parametrize("keys", [("ctrl+c", "ctrl+c"), ("ctrl+c", "right", "enter")])
+@pytest.mark.parametrize(
+    "keys", [("ctrl+c", "ctrl+c"), ("ctrl+c", "right", "enter"), ("ctrl+q", "ctrl+q", "ctrl+c")]
+)
 async def test_ctrl_c_asks_and_a_second_one_is_a_yes(keys: tuple[str, ...]) -> None:
     async with WizardApp(FakeEngine()).run_test() as pilot:
         await ready(pilot)

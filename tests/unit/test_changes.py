@@ -35,7 +35,6 @@ CHANGES: list[Change] = [
     LookupMap("/etc/aliases", "postalias"),
     PostfixParameters({"myorigin": "$mydomain", "smtpd_banner": "a  b   c", "relayhost": ""}),
     MasterCfParameters({"smtp/inet/smtpd_sasl_auth_enable": "no"}),
-    MasterCfParameters({"smtp/inet/biff": None}),
     DebconfSettings("postfix", {"postfix/mailname": ("string", "example.org")}),
 ]
 
@@ -47,7 +46,7 @@ def host() -> RecordedHost:
         "/etc/hosts": Written(b"127.0.0.1 localhost\n"),
         "/etc/hostname": Written(b"debian\n"),
         MAIN: Written(SAFE),
-        MASTER: Written(b"smtp inet n - y - - smtpd\n    -o biff=yes\n"),
+        MASTER: Written(b"smtp inet n - y - - smtpd\n"),
     }
     known = {**programs.EVERYWHERE, **programs.POSTFIX, **programs.DEBCONF}
     return RecordedHost(files=files, programs=known)

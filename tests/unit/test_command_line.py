@@ -109,9 +109,14 @@ def test_what_only_root_may_see_is_said(
         monkeypatch.setattr(Path, "read_bytes", refuse)
     else:
         monkeypatch.setattr(os, call, refuse)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(HostRefused, match="sasl_passwd can be read by root alone") as refused:
         getattr(LocalLook(KNOWN[0]), look)("/etc/postfix/sasl_passwd")
     assert "sudo" in refused.value.hint
+    # to root that would be no help
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(PermissionError):
+        getattr(LocalLook(KNOWN[0]), look)("/etc/postfix/sasl_passwd")
 
 
 def test_a_file_is_utf_8_whatever_the_locale_says() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -110,7 +111,10 @@ def test_the_rule_that_ends_a_chain(rule: str, ends: bool) -> None:
     assert bool(nftables.closing(text)) is ends
 
 
-def test_rules_that_only_root_may_read_are_not_believed_to_be_none() -> None:
+def test_rules_that_only_root_may_read_are_not_believed_to_be_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     listing = "nft -s list ruleset"
     said = "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed"
     host = RecordedHost(answers={listing: Completed((), 1, "", said)})

@@ -74,11 +74,6 @@ def test_mail_leaves_from_addresses_that_the_world_is_told_of(
     host.answers[ROUTE6] = routed
     given = context(host, **addresses)
     assert postfix.services(given).get(postfix.SENDING, "unset") == sending
-    # taken back where it stands and is not wanted any more
-    line = b"smtp unix - - y - - smtp\n    -o inet_protocols=ipv4\n"
-    host.files["/etc/postfix/master.cf"] = Written(line)
-    left = postfix.services(given)[postfix.SENDING]
-    assert left == ("ipv4" if sending == "ipv4" else None)
 
 
 def test_this_host_itself_is_always_trusted() -> None:

@@ -238,16 +238,3 @@ def test_every_hostile_value_is_one_inert_word(host: LocalHost, tmp_path: Path, 
         assert value.encode() in ran.stdout
         assert ran.stderr == b""
         assert {p.name for p in tmp_path.iterdir()} == {"script"}
-
-
-@pytest.mark.parametrize(
-    ("there", "removed"), [("ipv4", b"-PX smtp/unix/inet_protocols\n"), ("", b"")]
-)
-def test_an_option_is_taken_away_where_it_is(
-    host: LocalHost, tmp_path: Path, there: str, removed: bytes
-) -> None:
-    said = f"smtp/unix/inet_protocols = {there}" if there else ""
-    stub = f'postconf() {{ if [ "$1" = -P ]; then echo "{said}"; else echo "$*"; fi; }}\n'
-    change = MasterCfParameters({"smtp/unix/inet_protocols": None})
-    ended = replay(stub + change.shell(host), tmp_path)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, removed, b"")

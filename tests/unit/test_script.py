@@ -1,4 +1,4 @@
-"""The exported script leaves out what the administrator keeps as he edited it, and says so."""
+"""The exported script does without the edits that were kept here, and says so."""
 
 from __future__ import annotations
 
@@ -17,34 +17,30 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def test_what_is_kept_as_edited_is_left_out_and_named(world: World) -> None:
+def test_what_is_kept_as_edited_is_made_as_ours_and_named(world: World) -> None:
     mine, other = (str(world.path(name)) for name in ("mine", "other"))
     world.extra["one"] = [FileContent(mine, "ours\n"), FileContent(other, "ours too\n")]
     done(unattended.run(world.engine, ["one"]))
-    assert f"put_file {mine} " in script.text(world.engine)
-    assert list(script.left_out(world.engine)) == []
+    assert list(script.unlike(world.engine)) == []
+    assert script.OURS not in script.text(world.engine)
     Path(mine).write_text("by hand\n")
-    assert list(script.left_out(world.engine)) == [("one", "edited by hand since")]
+    left_out = "one is left out of the script: edited by hand since"
+    assert list(script.unlike(world.engine)) == [left_out]
     world.engine.keep("one", [f"write {mine}"])
-    # on another host there is nothing to compile
-    Path(f"{mine}.db").touch()
-    world.extra["one"].append(LookupMap(mine))
+    world.extra["one"].append(LookupMap(other))
     text = script.text(world.engine)
-    assert f"put_file {mine} " not in text
-    assert f"put_file {other} " in text
-    assert f"postmap hash {mine}" not in text
-    assert f"left out: write {mine} (edited by hand" in text
-    why = "edited by hand, and kept so"
-    assert list(script.left_out(world.engine)) == [
-        (f"one: write {mine}", why),
-        (f"one: compile {mine}", why),
-    ]
+    # what builds on the file finds it
+    assert f"put_file {mine} " in text
+    assert "by hand\n" not in text
+    assert f"compile_map postmap hash {other}" in text
+    assert f"say 'write {mine}: {script.OURS}'" in text
+    assert list(script.unlike(world.engine)) == [f"one: write {mine}: {script.OURS}"]
 
 
-def test_what_follows_another_file_is_not_left_out(world: World) -> None:
-    mine = str(world.path("one"))
+def test_a_run_that_was_cut_short_is_noted_between_its_ends(world: World) -> None:
     done(unattended.run(world.engine, ["one"]))
-    world.path("one").write_text("by hand\n")
-    world.engine.keep("one", [f"write {mine}"])
-    world.extra["one"] = [FileContent(f"{mine}.other", "x\n"), LookupMap(f"{mine}.other")]
-    assert f"compile_map postmap hash {mine}.other" in script.text(world.engine)
+    lines = script.text(world.engine).splitlines()
+    begin, end = lines.index("begin"), lines.index("end")
+    steps = [number for number, line in enumerate(lines) if line == "changed=$unfinished"]
+    assert begin < min(steps)
+    assert max(steps) < lines.index("headline 'Proof'") < end

@@ -132,6 +132,21 @@ def test_a_run_that_failed_half_way_and_a_later_one_bring_what_is_ours(
     assert purged(host, journal) == set(OURS), "nor what a repair of ours only finished"
 
 
+def test_what_an_earlier_run_brought_is_not_that_of_one_that_failed(
+    host: PackageHost, journal: Journal
+) -> None:
+    assert isinstance(last(install(host, journal, ROLES)), ChangeDone)
+    purged(host, journal)
+    assert journal.entries(STEP) == []
+    for name in OURS:
+        host.packages.pop(name, None)
+    host.breaks = "--no-install-recommends"
+    assert isinstance(last(install(host, journal, ROLES)), Failed)
+    came = added(host, journal)
+    host.packages.update(dict.fromkeys(OURS, "installed"))
+    assert added(host, journal) == came, "what others install now is theirs"
+
+
 @pytest.mark.parametrize("log", [True, False])
 def test_what_a_killed_run_brought_is_what_its_own_log_tells(
     host: PackageHost, journal: Journal, log: bool

@@ -102,17 +102,15 @@ class PostfixParameters:
 class MasterCfParameters:
     """Services in master.cf run with these options: service/type/parameter -> value.
 
-    service/type -> its whole line; an empty line: there is no such service. None: the option is
-    not there, and what main.cf says holds.
+    service/type -> its whole line; an empty line: there is no such service.
     """
 
-    values: Mapping[str, str | None]
+    values: Mapping[str, str]
 
     @property
     def title(self) -> str:
         services = ", ".join(sorted({name.split("/")[0] for name in self.values}))
-        ended = all(_is_service(name) and not value for name, value in self.values.items())
-        return f"end {services}" if ended else f"set options of {services}"
+        return f"set options of {services}" if any(self.values.values()) else f"end {services}"
 
     @property
     def follows(self) -> str:
@@ -140,7 +138,8 @@ class MasterCfParameters:
         host.write(host.platform.path("master.cf"), edited)
 
     def shell(self, look: Look) -> str:
-        return shlex.join(["set_service_options", *self._settings()])
+        settings = [f"{name}={value}" for name, value in self.values.items()]
+        return shlex.join(["set_service_options", *settings])
 
     def _wanted(self) -> dict[str, str | None]:
         gone = {
@@ -148,11 +147,8 @@ class MasterCfParameters:
         }
         return {**self.values, **gone}
 
-    def _settings(self) -> list[str]:
-        return [n if value is None else f"{n}={value}" for n, value in self.values.items()]
-
     def _commands(self) -> list[list[str]]:
-        return [["postconf", "-P", setting] for setting in self._settings()]
+        return [["postconf", "-P", f"{name}={value}"] for name, value in self.values.items()]
 
 
 def _is_service(name: str) -> bool:

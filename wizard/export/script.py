@@ -19,16 +19,18 @@ from mailwizard.stages import State
 from mailwizard.transaction import wanted
 
 STANDING = (State.VERIFIED, State.APPLIED)
+# without it what builds on it would not work there
+OURS = "made as mailwizard makes it, without the edit by hand that was kept"
 
 
-def left_out(engine: Engine) -> Iterator[tuple[str, str]]:
-    """What was begun here and the script does without, and why."""
+def unlike(engine: Engine) -> Iterator[str]:
+    """What of this host the script does not make, a sentence each."""
     for status in engine.states():
         if status.state in STANDING:
             for title in _kept(engine, engine.step(status.id)):
-                yield f"{status.id}: {title}", "edited by hand, and kept so"
+                yield f"{status.id}: {title}: {OURS}"
         elif status.state not in (State.PENDING, State.SKIPPED):
-            yield status.id, STATE_WORDS[status.state]
+            yield f"{status.id} is left out of the script: {STATE_WORDS[status.state]}"
 
 
 def text(engine: Engine) -> str:
@@ -46,12 +48,11 @@ def text(engine: Engine) -> str:
         system_version=platform.version,
         map_suffix={"hash": "db", "lmdb": "lmdb"}[platform.map_type],
     )
-    kept = {step.id: _kept(engine, step) for step in steps}
-    plans = {step.id: _plan(engine, step, kept[step.id]) for step in steps}
+    plans = {step.id: list(step.plan(engine.context(step.id))) for step in steps}
     asked = (line for plan in plans.values() for change in plan for line in passwords(change))
-    made = [_step(engine, step, plans[step.id], kept[step.id]) for step in steps]
-    body = [head, *asked, *_packages(engine, steps), *made]
-    proof = ["headline 'Proof'", *proofs(engine, steps), "headline 'All of it holds.'"]
+    made = [_step(engine, step, plans[step.id]) for step in steps]
+    body = [head, *asked, "begin", *_packages(engine, steps), *made]
+    proof = ["headline 'Proof'", *proofs(engine, steps), "end", "headline 'All of it holds.'"]
     return "\n".join([*body, *proof]) + "\n"
 
 
@@ -70,16 +71,11 @@ def _kept(engine: Engine, step: Step) -> tuple[str, ...]:
     return planning.kept(engine.journal, engine.context(step.id), step)
 
 
-def _plan(engine: Engine, step: Step, kept: Sequence[str]) -> list[Change]:
-    plan = step.plan(engine.context(step.id))
-    return [change for change in plan if change.title not in kept]
-
-
-def _step(engine: Engine, step: Step, plan: Sequence[Change], kept: Sequence[str]) -> str:
-    said = (f"left out: {title} (edited by hand where this script was made)" for title in kept)
+def _step(engine: Engine, step: Step, plan: Sequence[Change]) -> str:
+    said = (f"{title}: {OURS}" for title in _kept(engine, step))
     lines = [f"say {shlex.quote(line)}" for line in said]
     lines += [change.shell(engine.host) for change in plan]
-    return "\n".join([f"headline {shlex.quote(step.title)}", "changed=0", *lines, ""])
+    return "\n".join([f"headline {shlex.quote(step.title)}", "changed=$unfinished", *lines, ""])
 
 
 def _packages(engine: Engine, steps: list[Step]) -> Iterator[str]:
@@ -100,6 +96,16 @@ def _packages(engine: Engine, steps: list[Step]) -> Iterator[str]:
         words = " ".join(map(shlex.quote, policy.splitlines()))
         yield f"printf '%s\\n' {words} | forbid_starts {shlex.quote(path)}"
     environment = [f"{key}={value}" for key, value in manager.environment.items()]
-    for argv in (manager.update(), manager.install(names)):
-        yield shlex.join(["env", *environment, *argv])
-    yield "allow_starts\n"
+
+    def run(argv: Sequence[str]) -> str:
+        return "  " + shlex.join(["env", *environment, *argv])
+
+    *halves, last = manager.repair()
+    yield f"if packages_missing {shlex.join(names)}; then"
+    yield f'  if [ -n "$({shlex.join(manager.audit())})" ]; then'
+    # each mends what it can: a half-unpacked package stops the first, not the last
+    yield from (f"  {run(argv)} || true" for argv in halves)
+    yield f"  {run(last)}"
+    yield "  fi"
+    yield from map(run, (manager.update(), manager.install(names)))
+    yield "fi\nallow_starts\n"

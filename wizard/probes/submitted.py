@@ -119,19 +119,27 @@ class Submitted(AsUser):
         helo = f"laptop-{secrets.token_hex(6)}.invalid"
         with self._submitting(turn, trust, who, helo) as heard:
             client = heard.talk.own_address
-            marks = list(self._handed_in(heard, who))
-        lines = [line for mark in marks for line in self._arrived(turn, who, mark)]
+            sent = list(self._handed_in(heard, who))
+        lines: list[str] = []
+        troubles: list[CannotAsk] = []
+        # every message that was taken is taken out again, whatever became of the others
+        for mark, receipt in sent:
+            try:
+                if not receipt.ok:
+                    raise CannotAsk(Trouble.CLOSED, f"a message of {who.login}: {receipt.text}")
+                lines += self._arrived(turn, who, mark)
+            except CannotAsk as trouble:
+                troubles.append(trouble)
+        if troubles:
+            raise troubles[0]
         return self._judge_mail(lines, (helo, client))
 
-    def _handed_in(self, heard: Greeted, who: Credential) -> Iterator[str]:
-        """The mark of each message that the server took; raises CannotAsk."""
+    def _handed_in(self, heard: Greeted, who: Credential) -> Iterator[tuple[str, Reply]]:
+        """Each message's mark, and what the server said to it."""
         offered = [one for one in self.extensions if heard.ehlo.keyword(one) is not None]
         for extension in ("", *offered):
             mark = f"mailwizard-{secrets.token_hex(12)}"
-            receipt = self._send(heard, who, mark, extension)
-            if not receipt.ok:
-                raise CannotAsk(Trouble.CLOSED, f"a message of {who.login}: {receipt.text}")
-            yield mark
+            yield mark, self._send(heard, who, mark, extension)
 
     def _arrived(self, turn: Round, who: Credential, mark: str) -> list[str]:
         """The message's header as its recipient reads it; raises CannotAsk."""

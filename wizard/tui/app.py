@@ -293,8 +293,9 @@ class WizardApp(App[None]):
         self.screen.refresh(repaint=True, layout=True)
 
     async def action_quit(self) -> None:
-        """Ask before leaving."""
-        self.ask_quit()
+        """Ask before leaving, once."""
+        if not isinstance(self.screen, AskQuit):
+            self.ask_quit()
 
     def action_interrupt(self) -> None:
         """Ask before leaving, and a second time is a yes; what is selected is copied instead."""
@@ -309,8 +310,6 @@ class WizardApp(App[None]):
     @work(exclusive=True, group="quit")
     async def ask_quit(self) -> None:
         """Leave when that is confirmed."""
-        if isinstance(self.screen, AskQuit):
-            return
         if await self.push_screen_wait(AskQuit(self.busy or self.packages.running)):
             self.leave()
 

@@ -381,21 +381,19 @@ def test_a_terminal_that_goes_away(start: Start) -> None:
     assert person.child.exitstatus == 129
 
 
-def test_a_defect_is_told_from_a_mistake(start: Start) -> None:
-    person = start("crash")
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("crash", ("This is a defect in mailwizard", "/var/lib/mailwizard/crash.txt")),
+        ("full", ("/var/lib/mailwizard/x cannot be written: no space left", "Make room")),
+    ],
+)
+def test_a_defect_is_told_from_a_mistake(start: Start, fault: str, said: tuple[str, str]) -> None:
+    person = start(fault)
     person.types("", "Number, or Enter")
     person.picks("Yes", "Install them?")
-    person.sees("This is a defect in mailwizard")
-    person.sees("/var/lib/mailwizard/crash.txt")
-    assert person.ends() == 1
-
-
-def test_a_full_disk_is_no_defect(start: Start) -> None:
-    person = start("full")
-    person.types("", "Number, or Enter")
-    person.picks("Yes", "Install them?")
-    person.sees("/var/lib/mailwizard/x cannot be written: no space left on device")
-    person.sees("Make room")
+    for words in said:
+        person.sees(words)
     assert person.ends() == 1
 
 
