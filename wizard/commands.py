@@ -15,7 +15,7 @@ from pathlib import Path
 from mailwizard import consent, planning, platform, show, trouble, unattended
 from mailwizard.answers import Answers, example
 from mailwizard.engine import Engine
-from mailwizard.errors import BadAnswer, BadUsage, HostRefused, WizardError
+from mailwizard.errors import BadAnswer, BadUsage, HostRefused, WizardError, for_root_alone
 from mailwizard.events import Event, Finished, Output, ProbeDone
 from mailwizard.host import LocalHost
 from mailwizard.journal import Journal
@@ -302,7 +302,7 @@ def _looking(options: argparse.Namespace, given: Answers | None = None) -> Engin
     path = f"{host.state_dir}/journal.db"
     if os.access(host.state_dir, os.F_OK) and not os.access(host.state_dir, os.R_OK | os.X_OK):
         if given is None:
-            raise HostRefused(f"{host.state_dir} can be read by root alone", hint="Use sudo.")
+            raise for_root_alone(host.state_dir)
         path = "/nonexistent/journal.db"
     journal = Journal(path, platform.machine_id(), read_only=True)
     return Engine(STEPS, given or _remembered(host), host, journal)

@@ -163,15 +163,9 @@ def _kept(journal: Journal, look: Look, item: Pending) -> bool:
 
 
 def kept(journal: Journal, context: Context, step: Step) -> tuple[str, ...]:
-    """Titles of the changes that give way to kept edits, and of those that follow only them."""
-    if all(entry.state != "kept" for entry in journal.entries()):
-        return ()
-    changes = list(step.plan(context))
+    """Titles of the changes that give way to edits which the administrator keeps."""
     made = {item.change.title for item in pending(journal, context, step)}
-    left = [change for change in changes if change.title not in made]
-    theirs = _paths(context.look, left)
-    theirs -= _paths(context.look, [change for change in changes if change.title in made])
-    return tuple(c.title for c in changes if c.title not in made or c.follows in theirs)
+    return tuple(c.title for c in step.plan(context) if c.title not in made)
 
 
 def _paths(look: Look, changes: Iterable[Change]) -> set[str]:
