@@ -1,17 +1,19 @@
 """The lab keeps its promises: what it calls a fresh host is one, and nothing is left behind."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from lab import images, tree
+from lab import images, leavings, tree
 from lab.errors import CommandFailed, LabError
 from lab.fixtures import FreshHost
 from lab.host import Host
 from lab.network import Network
+from lab.place import Slot
 
 NAMESPACE = """
 set -e
@@ -228,4 +230,23 @@ def test_what_a_killed_run_left_is_removed(network: Network) -> None:
     assert not alive(pid)
     assert not Path(f"/sys/class/net/mwlab{number}").exists()
     assert f"run/{number}/" not in Path("/proc/self/mountinfo").read_text()
-    assert not list(Path("/run/netns").glob(f"mw{number}h*"))
+    for folder in (Path("/run/netns"), Path("/sys/class/net"), *leavings.FOLDERS):
+        assert not list(folder.glob(f"mw{number}h*")), folder
+
+
+def test_a_place_that_cannot_be_cleaned_is_left_out(
+    network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = network.slot.number + 20
+    in_the_way = leavings.FOLDERS[0] / f"mw{number}h1" / "somebody's"
+    in_the_way.mkdir(parents=True)
+    try:
+        slot = Slot.try_number(number)
+        assert slot is not None
+        assert not slot.swept()
+        assert f"place {number} of the lab is left out" in capsys.readouterr().err
+        in_the_way.rmdir()
+        assert slot.swept()
+        slot.release()
+    finally:
+        shutil.rmtree(in_the_way.parent, ignore_errors=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lab import cgroups, network, shell, surroundings, tree
+from lab import cgroups, leavings, network, shell, surroundings, tree
 from lab.errors import CommandFailed, LabError
 from lab.layers import Identity, Layer
 from lab.shell import Completed
@@ -281,6 +281,7 @@ class Host:
         cgroups.remove(self.name)
         if self._nspawn is not None:
             self._nspawn.wait(20)
+            leavings.remove(self.name)
         self._nspawn = self._leader = None
 
     def reboot(self) -> None:
@@ -309,8 +310,6 @@ class Host:
         shell.run(["umount", "--lazy", str(self.root)], check=False)
         self.root.rmdir()
         self.network.unplug(self.name)
-        with suppress(FileNotFoundError):
-            Path("/run/systemd/nspawn/propagate", self.name).rmdir()
         for offset in self.offsets:
             self.network.give_back(offset)
 

@@ -3,11 +3,12 @@
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import cgroups, shell
+from lab import cgroups, leavings, shell
 from lab.errors import LabError
 
 SLOTS = 32
@@ -56,12 +57,14 @@ class Slot:
             free = [slot for number in range(SLOTS) if (slot := cls.try_number(number))]
             if not free:
                 raise LabError(f"all {SLOTS} places of the lab are in use")
+            clean = [slot for slot in free if slot.swept()]
             for slot in free:
-                slot.sweep()
-            for slot in free[1:]:
-                slot.release()
-        free[0].folder.mkdir(parents=True)
-        return free[0]
+                if slot not in clean[:1]:
+                    slot.release()
+        if not clean:
+            raise LabError(f"no place of the lab can be cleaned: see {cache() / 'run'}")
+        clean[0].folder.mkdir(parents=True)
+        return clean[0]
 
     @classmethod
     def try_number(cls, number: int) -> "Slot | None":
@@ -90,6 +93,15 @@ class Slot:
         """Give the place back."""
         os.close(self._lock)
 
+    def swept(self) -> bool:
+        """Sweep this place and tell whether nothing stood in the way."""
+        try:
+            self.sweep()
+        except (LabError, OSError) as error:
+            print(f"place {self.number} of the lab is left out: {error}", file=sys.stderr)
+            return False
+        return True
+
     def sweep(self) -> None:
         """Remove machines, mounts, namespaces, the bridge and the files of this place."""
         for group in cgroups.named(self.prefix):
@@ -99,11 +111,12 @@ class Slot:
         for entry in netns.iterdir() if netns.is_dir() else ():
             if entry.name.startswith(self.prefix):
                 shell.run(["ip", "netns", "del", entry.name], check=False)
+        for card in Path("/sys/class/net").glob(f"{self.prefix}*"):
+            shell.run(["ip", "link", "del", card.name], check=False)
         if Path("/sys/class/net", self.bridge).exists():
             shell.run(["ip", "link", "del", self.bridge], check=False)
             shell.run(["nft", "delete", "table", "inet", self.bridge], check=False)
-        for left in Path("/run/systemd/nspawn/propagate").glob(f"{self.prefix}*"):
-            left.rmdir()
+        leavings.remove(f"{self.prefix}*")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
