@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import difflib
 import errno
 import io
@@ -14,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib.resources import files
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from mailwizard import __version__
 from mailwizard.errors import BadUsage, WizardError
@@ -144,10 +143,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        _say_no_more()
         room = "Make room (see `df -h`), then run it again."
         _complain("mailwizard: the output cannot be written: no space left", room)
+        _say_no_more()
         return 1
+    finally:
+        # the full screen was drawn there: what it could not draw must not be tried again at exit
+        _complain()
 
 
 def _give_streams() -> None:
@@ -168,13 +170,18 @@ def _give_streams() -> None:
 
 def _complain(*lines: str) -> None:
     """To standard error, which may have gone with the terminal."""
-    with contextlib.suppress(OSError):
-        print("\n".join(lines).rstrip(), file=sys.stderr, flush=True)
+    said = "\n".join(lines).rstrip()
+    try:
+        print(said, end="\n" if said else "", file=sys.stderr, flush=True)
+    except OSError:
+        _say_no_more(sys.stderr)
 
 
-def _say_no_more() -> None:
-    """Not even at exit, when Python writes out what is left."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _say_no_more(*streams: TextIO) -> None:
+    """Not even at exit: what Python cannot write out then makes its exit code 120."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams or (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def _halt(number: int, _frame: FrameType | None) -> None:

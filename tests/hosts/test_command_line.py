@@ -21,6 +21,18 @@ ALL = [step.id for step in STEPS]
 WANTED = [step.id for step in STEPS if not step.optional or step.proposed]
 OS_RELEASE = "printf %s '{text}' >/run/os-release\nmount --bind /run/os-release /usr/lib/os-release"
 READABLE = "/tmp/answers.toml"
+GOING_AWAY = """
+import fcntl, os, pty, struct, sys, termios
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execve(sys.argv[2], sys.argv[2:], os.environ | {"TERM": "xterm"})
+fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+said = b""
+while sys.argv[1].encode() not in said:
+    said += os.read(terminal, 65536)
+os.close(terminal)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
 
 
 @pytest.fixture(scope="module", params=suites.grouped("commands"))
@@ -142,6 +154,20 @@ def test_nobody_is_hurt_when_the_reader_goes(unchanged: Program) -> None:
         closed = unchanged.host.run(["bash", "-c", line], check=False)
         assert "Traceback" not in closed.stderr, (streams, closed.stderr)
         assert "Exception ignored" not in closed.stderr, (streams, closed.stderr)
+
+
+def test_an_error_that_nobody_can_read_keeps_its_exit_code(unchanged: Program) -> None:
+    for streams in ("2>/dev/full", "2>&-", ">&- 2>&-"):
+        done = unchanged.host.run(f"{LAUNCHER} frob {streams}", check=False)
+        assert done.status == 2, (streams, done)
+
+
+@pytest.mark.parametrize(("face", "shown"), [([], "Begin"), (["--plain"], "Number")])
+def test_a_terminal_that_goes_away_is_a_hang_up(
+    program: Program, face: list[str], shown: str
+) -> None:
+    argv = ["python3", "-c", GOING_AWAY, shown, LAUNCHER, *face]
+    assert program.host.run(argv, timeout=60).stdout == "129\n"
 
 
 def test_without_systemd_nothing_begins(unchanged: Program) -> None:
