@@ -131,7 +131,7 @@ class Network(Field):
             )
         if network.is_multicast or network.network_address.is_unspecified:
             raise ValueError(f"{text} is no network of hosts; {self.hint} is right")
-        return network.compressed
+        return _written(network)
 
     def _network(self, text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         try:
@@ -143,6 +143,12 @@ class Network(Field):
         except ValueError:
             raise ValueError(f"{quoted(text)} is not a network; {self.hint} is needed") from None
         raise ValueError(f"{text} names a host inside a network; {meant} is the network itself")
+
+
+def _written(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
+    """The same on every Python: up to 3.12 a mapped address was written without its dots."""
+    inside = getattr(network.network_address, "ipv4_mapped", None)
+    return f"::ffff:{inside}/{network.prefixlen}" if inside is not None else network.compressed
 
 
 _OWN = tuple(
