@@ -1,5 +1,6 @@
 """Root file systems as stacks of folders."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,10 @@ class Layer:
             f"lowerdir={':'.join(map(str, self.folders))},upperdir={upper},workdir={work},"
             "redirect_dir=on,metacopy=off"
         )
-        shell.run(["mount", "-t", "overlay", "mailwizard-lab", "-o", options, str(at)])
+        # The newer system call, which mount prefers since Debian 13, takes 255 letters an option.
+        classic = os.environ | {"LIBMOUNT_FORCE_MOUNT2": "always"}
+        argv = ["mount", "-t", "overlay", "mailwizard-lab", "-o", options, str(at)]
+        shell.run(argv, env=classic)
 
     def above(self, upper: Path, name: str, identity: Identity | None = None) -> "Layer":
         """Give the layer that has one more folder on top."""
