@@ -62,6 +62,30 @@ def test_packages_are_brought_only_where_one_is_missing(
     assert replay(lines, tmp_path).stdout == f"{missing}\n".encode()
 
 
+HELD = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)"
+
+
+@pytest.mark.parametrize(
+    ("fails", "said", "code"), [(0, "", 0), (2, HELD, 0), (1, "E: no such mirror", 1)]
+)
+def test_the_lock_on_the_package_lists_is_waited_for(
+    tmp_path: Path, fails: int, said: str, code: int
+) -> None:
+    # in a file: what is on the left of a pipe runs in a shell of its own
+    stub = f"""
+    sleep() {{ echo "slept $1"; }}
+    apt_get() {{
+      echo x >>tries
+      [ "$(wc -l <tries)" -gt {fails} ] || {{ echo '{said}' >&2; return 100; }}
+    }}
+    update_lists apt_get; echo renewed"""
+    ended = replay(stub, tmp_path)
+    assert ended.returncode == code
+    assert ended.stdout.decode().count("slept 5") == (fails if said == HELD else 0)
+    assert ended.stdout.endswith(b"renewed\n") is (code == 0)
+    assert (b"FAIL the package lists could not be renewed" in ended.stderr) is (code == 1)
+
+
 @pytest.mark.parametrize(
     ("said", "code", "changed"),
     [

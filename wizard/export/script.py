@@ -97,8 +97,8 @@ def _packages(engine: Engine, steps: list[Step]) -> Iterator[str]:
         yield f"printf '%s\\n' {words} | forbid_starts {shlex.quote(path)}"
     environment = [f"{key}={value}" for key, value in manager.environment.items()]
 
-    def run(argv: Sequence[str]) -> str:
-        return "  " + shlex.join(["env", *environment, *argv])
+    def run(argv: Sequence[str], *before: str) -> str:
+        return "  " + shlex.join([*before, "env", *environment, *argv])
 
     *halves, last = manager.repair()
     yield f"if packages_missing {shlex.join(names)}; then"
@@ -107,5 +107,6 @@ def _packages(engine: Engine, steps: list[Step]) -> Iterator[str]:
     yield from (f"  {run(argv)} || true" for argv in halves)
     yield f"  {run(last)}"
     yield "  fi"
-    yield from map(run, (manager.update(), manager.install(names)))
+    yield run(manager.update(), "update_lists")
+    yield run(manager.install(names))
     yield "fi\nallow_starts\n"
