@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -147,9 +151,22 @@ def entries(host: Host) -> dict[str, list[str]]:
     return {t: sorted(li for li in lines[t] if "YP_LAST_MODIFIED" not in li) for t in lines}
 
 
+@contextmanager
+def lists_in_use(host: Host, seconds: float) -> Iterator[None]:
+    """Hold apt's lock on the package lists for a time, as a fresh host does when it boots."""
+    with (host.root / "var/lib/apt/lists/lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        clock = threading.Timer(seconds, fcntl.lockf, (lock, fcntl.LOCK_UN))
+        clock.start()
+        yield
+        clock.join()
+
+
 def test_the_script_makes_the_same_host(fresh: Host, original: Original) -> None:
-    done = replay(fresh, original.script)
+    with lists_in_use(fresh, seconds=6):
+        done = replay(fresh, original.script)
     assert done.ok, done.stdout[-2000:] + done.stderr
+    assert "somebody else renews the package lists" in done.stdout
     assert "All of it holds." in done.stdout
     key = public_key(fresh)
     assert f'TXT "v=DKIM1; k=rsa; p={key}"' in done.stdout, "the key that was made is shown"
