@@ -9,7 +9,7 @@ import dns.rdata
 from dns.rdtypes.ANY.CAA import CAA
 from dns.rdtypes.ANY.TXT import TXT
 
-from mailwizard.dnsdesk import texts
+from mailwizard.dnsdesk import meaning, texts
 from mailwizard.dnsdesk.finding import siblings
 from mailwizard.dnsdesk.form import TTL, rdata
 from mailwizard.dnsdesk.how import How
@@ -55,11 +55,11 @@ def draft(record: Record, records: Sequence[Record], there: RecordSet, ours: Kno
 def _rivals(wanted: Sequence[Record], there: Sequence[dns.rdata.Rdata]) -> list[dns.rdata.Rdata]:
     """What cannot stand beside the wanted records."""
     if wanted[0].type == "TXT":
-        return [
-            one
-            for one in _alike(wanted, there)
-            if not any(texts.says(_plain(one), each.value) for each in wanted)
-        ]
+        alike = _alike(wanted, there)
+        # two that are right spoil each other as well: the one in our own words stays
+        right = [one for one in alike if meaning.says(wanted[0], _plain(one))]
+        best = [one for one in right if _plain(one) == wanted[0].value] or right
+        return [one for one in alike if one not in best[:1]]
     return [one for one in there if not isinstance(one, CAA)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailwizard.dnsdesk import texts
+from mailwizard.dnsdesk import meaning
 from mailwizard.dnsdesk.draft import Draft
 from mailwizard.dnsdesk.finding import Finding
 from mailwizard.dnsdesk.form import TTL
@@ -35,7 +35,7 @@ def lines(host: Look, records: Sequence[Record]) -> Iterator[str]:
 def draft(record: Record, there: RecordSet) -> Draft | None:
     """The record taken out of its set; None where it is not there."""
     plain = {value: "".join(value.split('"')[1::2]) for value in there.values}
-    ours = [v for v, text in plain.items() if texts.meaning(text) == texts.meaning(record.value)]
+    ours = [value for value, text in plain.items() if meaning.says(record, text)]
     if not ours:
         return None
     return Draft(there, Edit(record.owner, "TXT", tuple(ours), (), TTL), foreign=False)

@@ -1,7 +1,8 @@
-"""TXT records compared by what they mean, and the slips that happen when they are entered."""
+"""Which texts were meant to be a record, and the slips that happen when they are entered."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mailwizard.dnsdesk.how import How
@@ -22,28 +23,8 @@ def alike(record: Record, found: Sequence[str]) -> list[str]:
 
 def _kind(text: str) -> str:
     """The version tag that a text begins with ("v=spf1"), which tells what it is for."""
-    first = text.replace(";", " ").split(" ", 1)[0].lower()
-    return first if first.startswith("v=") else ""
-
-
-def meaning(text: str) -> tuple[str, ...]:
-    """The text without the white space that does not count (RFC 6376, 3.2; RFC 7208, 4.5)."""
-    kind = _kind(text)
-    # a blank in front makes it no SPF record at all (RFC 7208, 4.5)
-    if kind == "v=spf1":
-        return tuple(text.lower().split())
-    if not kind and ";" not in text:
-        return (text,)
-    tags = (tag.partition("=") for tag in text.split(";") if tag.strip())
-    return tuple(sorted(f"{name.strip()}={value.strip()}" for name, _, value in tags))
-
-
-def says(found: str, wanted: str) -> bool:
-    """Whether a text says what is wanted; SPF may name others who also send (RFC 7208 5)."""
-    there, asked = meaning(found), meaning(wanted)
-    if there == asked or _kind(wanted) != "v=spf1":
-        return there == asked
-    return (there[0], there[-1]) == (asked[0], asked[-1]) and set(asked) <= set(there)
+    tag = re.match(r"v\s*=\s*[^\s;]+", text, re.IGNORECASE)
+    return "".join(tag[0].lower().split()) if tag else ""
 
 
 def slip(wanted: str, found: str) -> How:

@@ -14,7 +14,7 @@ from dns.rdtypes.ANY.PTR import PTR
 from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.SRV import SRV
 
-from mailwizard.dnsdesk import texts
+from mailwizard.dnsdesk import meaning, texts
 from mailwizard.dnsdesk.form import rdata
 from mailwizard.dnsdesk.how import How
 from mailwizard.model import Record
@@ -143,12 +143,13 @@ def _texts(record: Record, found: Sequence[TXT]) -> Judged:
     """Other texts of a name do not matter; two of the same kind spoil each other."""
     plain = [text_of(one) for one in found]
     same = texts.alike(record, plain)
-    right = [one for one in same if texts.says(one, record.value)]
+    notes = [meaning.note(record, one) for one in same]
+    right = [note for note in notes if note is not None]
     if len(same) > 1:
         note = "one of them is right: the others must go" if right else ""
         return Judged(Verdict.WRONG, How.SEVERAL, note)
     if right:
-        return RIGHT
+        return Judged(Verdict.RIGHT, note=right[0])
     if not same:
         return ABSENT
     slip = texts.slip(record.value, same[0])

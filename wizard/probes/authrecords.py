@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from mailwizard.model import Host, Result
-from mailwizard.probes.dkimcheck import public_half, tags
+from mailwizard.probes.dkimcheck import public_half, tags, twice
 from mailwizard.probes.dns import DnsQuestion, Resolver
 from mailwizard.probes.verdict import failed, passed, warned
 
@@ -71,6 +71,10 @@ def unreadable(text: str) -> str:
     said = tags(text)
     if "v" in said and (not re.match(r"\s*v\s*=", text) or said["v"] != "DKIM1"):
         return f"v=DKIM1 does not stand first: {text[:60]}"
+    if name := twice(text):
+        return f"{name}= stands twice"
+    if odd := [part for part in text.rstrip("; ").split(";") if "=" not in part]:
+        return f"{odd[0].strip() or 'nothing'} between semicolons is no tag"
     if not said.get("p"):
         return f"it holds no key: {text[:60]}"
     try:

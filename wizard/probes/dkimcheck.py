@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,4 +95,18 @@ def public_half(look: Look, path: str) -> str:
 def tags(record: str) -> dict[str, str]:
     """The tags of a DKIM or DMARC record or header (RFC 6376 3.2)."""
     parts = (part.partition("=") for part in record.split(";"))
-    return {name.strip(): "".join(value.split()) for name, equals, value in parts if equals}
+    both = ((name.strip(), value) for name, equals, value in parts if equals)
+    return {name: _value(name, value) for name, value in both}
+
+
+def _value(name: str, value: str) -> str:
+    """White space counts for nothing within base64, and around the colons of a list."""
+    if name in ("p", "b", "bh"):
+        return "".join(value.split())
+    return re.sub(r"\s*:\s*", ":", value.strip())
+
+
+def twice(record: str) -> str:
+    """A tag that stands twice: then all of them count for nothing (RFC 6376 3.2)."""
+    names = [part.partition("=")[0].strip() for part in record.split(";") if part.strip()]
+    return next((name for name in names if names.count(name) > 1), "")

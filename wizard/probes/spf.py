@@ -37,6 +37,7 @@ class Term:
     value: str = ""
     mark: str = "+"
     modifier: bool = False
+    cidr: str = ""
 
 
 def is_spf(text: str) -> bool:
@@ -79,7 +80,7 @@ def _term(word: str) -> Term:
     }
     if not right.get(name):
         raise Unreadable(word)
-    return Term(name, value, parts["mark"] or "+")
+    return Term(name, value, parts["mark"] or "+", cidr=parts["cidr"])
 
 
 def _names(sign: str | None, value: str) -> bool:

@@ -45,6 +45,8 @@ def drafted(record: Record, *there: str, ours: tuple[str, ...] = ()) -> Draft | 
         (SPF, ['"site-verification=1"'], [], ['"v=spf1 mx -all"'], False),
         (SPF, ['"v=spf1 a -all"'], ['"v=spf1 a -all"'], ['"v=spf1 mx -all"'], True),
         (SPF, ['"v=spf1  MX -all"', '"v=spf1 a -all"'], ['"v=spf1 a -all"'], [], True),
+        (SPF, ['"v=spf1 a mx -all"', '"v=spf1 mx -all"'], ['"v=spf1 a mx -all"'], [], True),
+        (SPF, ['"v=spf1 +mx -all"', '"v=spf1 a mx -all"'], ['"v=spf1 a mx -all"'], [], True),
         (CAA, ['0 issue "other.example"'], [], ['0 issue "ca.example"'], False),
         (
             DKIM,

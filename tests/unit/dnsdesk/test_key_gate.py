@@ -83,6 +83,7 @@ def test_what_may_go_is_what_a_server_still_has(world: World) -> None:
     [
         ((HERE,), (HERE,)),
         ((f'"{KEY.value[:20]}" "{KEY.value[20:]}"', OTHER), None),
+        (('"v=DKIM1; t=s; p=MIIBIjANBgkq hkiG9w0B"', OTHER), None),
         ((OTHER,), ()),
         ((), ()),
     ],

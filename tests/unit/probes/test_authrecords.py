@@ -50,6 +50,10 @@ def host(own: str = OWN) -> RecordedHost:
         ([f"v=DKIM1; p={OWN[:-3]}"], FAIL, "p= is not whole"),
         ([f'v=DKIM1; p={OWN[:20]}\\"{OWN[20:]}'], FAIL, "cannot be used"),
         ([f"v=DKIM1; k=dsa; p={OWN}"], FAIL, "no kind of key"),
+        ([f"v=DKIM1; k=r sa; p={OWN}"], FAIL, "no kind of key"),
+        ([f"v=DKIM1; p={OWN}; p={OWN}"], FAIL, "p= stands twice"),
+        ([f"v=DKIM1; rsa; p={OWN}"], FAIL, "rsa between semicolons is no tag"),
+        ([f"v=DKIM1; p={OWN}; "], PASS, "public half"),
         ([f"v=DKIM1; h=sha1; p={OWN}"], FAIL, "does not let sha256"),
         ([f"v=DKIM1; s=tlsrpt; p={OWN}"], FAIL, "is not for mail"),
         ([f"v=DKIM1; k=rsa; p={key(first=49)}"], FAIL, "somebody else"),
@@ -104,4 +108,4 @@ def test_a_dns_that_is_down_is_no_verdict(kind: type, args: tuple[object, ...]) 
 
 
 def test_tags_lose_their_blanks() -> None:
-    assert tags("v=DKIM1; p=ab cd ; t = y") == {"v": "DKIM1", "p": "abcd", "t": "y"}
+    assert tags("v=DKIM1; p=ab cd ; t = y : s") == {"v": "DKIM1", "p": "abcd", "t": "y:s"}
