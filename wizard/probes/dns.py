@@ -10,6 +10,7 @@ import ipaddress
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import ClassVar
 
 import dns.rdata
@@ -34,6 +35,7 @@ from mailwizard.probes.verdict import could_not_ask, failed, passed, skipped, un
 
 # a resolver that knows nothing yet has to ask several others first
 _PATIENCE = 3.0
+_RESOLVED = {"127.0.0.53", "127.0.0.54"}
 _PANEL = "whoever runs the zone (usually the panel where the domain is registered)"
 _PROVIDER = 'the provider of the address: look for "reverse DNS" in the panel, or open a ticket'
 
@@ -100,21 +102,40 @@ def _written(record: dns.rdata.Rdata) -> str:
 
 
 def resolver_of(look: Look, nameservers: Sequence[str] = (), port: int = 53) -> Resolver:
-    """The given name servers, or those of /etc/resolv.conf; raises CannotAsk without any."""
-    if not nameservers:
-        configured = dns.resolver.Resolver(configure=False)
-        text = look.read("/etc/resolv.conf").decode("utf-8", "replace")
-        try:
-            configured.read_resolv_conf(io.StringIO(text))
-        except dns.resolver.NoResolverConfiguration as error:
-            raise CannotAsk(Trouble.DNS, "/etc/resolv.conf names no resolver") from error
-        nameservers = [str(one) for one in configured.nameservers]
-    return Resolver(tuple(nameservers), port)
+    """The given name servers, or those that programs here ask; raises CannotAsk without any."""
+    return Resolver(tuple(nameservers) or _listed(look, "/etc/resolv.conf"), port)
+
+
+def upstream_of(look: Look, nameservers: Sequence[str] = (), port: int = 53) -> Resolver:
+    """The same, but for systemd-resolved those whom it asks; raises CannotAsk likewise.
+
+    It answers for this host's names itself, from /etc/hosts (systemd-resolved(8), "Synthetic
+    records"): what the DNS says of them is not heard there.
+    """
+    own = resolver_of(look, nameservers, port)
+    if nameservers or not _RESOLVED & set(own.nameservers):
+        return own
+    try:
+        beyond = _listed(look, "/run/systemd/resolve/resolv.conf")
+    except CannotAsk:
+        return own
+    each = (beyond if one in _RESOLVED else (one,) for one in own.nameservers)
+    return replace(own, nameservers=tuple(dict.fromkeys(chain.from_iterable(each))))
+
+
+def _listed(look: Look, path: str) -> tuple[str, ...]:
+    configured = dns.resolver.Resolver(configure=False)
+    text = look.read(path).decode("utf-8", "replace")
+    try:
+        configured.read_resolv_conf(io.StringIO(text))
+    except dns.resolver.NoResolverConfiguration as error:
+        raise CannotAsk(Trouble.DNS, f"{path} names no resolver") from error
+    return tuple(str(one) for one in configured.nameservers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsQuestion:
-    """A question to the DNS, to this host's resolver unless another is given."""
+    """A question to the DNS as the world has it, by whom this host asks or by a given resolver."""
 
     nameservers: tuple[str, ...] = ()
     dns_port: int = 53
@@ -123,7 +144,7 @@ class DnsQuestion:
 
     def ask(self, host: Host) -> Result:
         try:
-            resolver = resolver_of(host, self.nameservers, self.dns_port)
+            resolver = upstream_of(host, self.nameservers, self.dns_port)
         except CannotAsk as trouble:
             return could_not_ask(trouble)
         try:

@@ -13,7 +13,7 @@ from dns.rdtypes.ANY.SOA import SOA
 
 from mailwizard.model import Look
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
-from mailwizard.probes.dns import resolver_of
+from mailwizard.probes.dns import upstream_of
 from mailwizard.probes.nameserver import LONGEST_CHAIN, Heard, absolute, ask_any, one_line
 from mailwizard.probes.networks import is_private
 
@@ -28,7 +28,7 @@ class Where:
     """Whom to ask and for how long; each public resolver has an address of either family."""
 
     own: tuple[str, ...] = ()
-    """Empty: those of /etc/resolv.conf."""
+    """Empty: those whom this host asks."""
     public: tuple[tuple[str, ...], ...] = (
         ("1.1.1.1", "2606:4700:4700::1111"),
         ("8.8.8.8", "2001:4860:4860::8888"),
@@ -81,7 +81,7 @@ class Desk:
         self.deadline = Deadline(where.seconds)
         self._silent: set[Server] = set()
         try:
-            own = resolver_of(host, where.own).nameservers
+            own = upstream_of(host, where.own).nameservers
             self.own = Server(OWN, f"{', '.join(own)} (this host's resolver)", own)
         except (CannotAsk, ValueError) as error:
             trouble = CannotAsk(Trouble.DNS, one_line(str(error)))

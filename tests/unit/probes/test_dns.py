@@ -12,7 +12,8 @@ from support.recorded import RecordedHost, Written
 from mailwizard import probes
 from mailwizard.model import Outcome, Probe
 from mailwizard.probes.deadline import CannotAsk
-from mailwizard.probes.dns import Resolver, resolver_of
+from mailwizard.probes.dns import Resolver, resolver_of, upstream_of
+from mailwizard.probes.zones import Desk, Where
 
 NAME = "mail.example.test"
 FOUR, SIX = "198.51.100.25", "2001:db8::25"
@@ -128,6 +129,47 @@ def test_without_a_resolver_nothing_can_be_asked() -> None:
     host = RecordedHost()
     host.files["/etc/resolv.conf"] = Written(b"search corp.example\nnameserver 192.0.2.53\n")
     assert resolver_of(host).nameservers == ("192.0.2.53",)
+
+
+RESOLVED = {
+    "/etc/resolv.conf": Written(b"nameserver 127.0.0.53\noptions edns0 trust-ad\n"),
+    "/run/systemd/resolve/resolv.conf": Written(b"nameserver 127.0.0.1\nnameserver 192.0.2.2\n"),
+}
+
+
+def test_what_systemd_resolved_has_from_the_hosts_file_is_not_the_dns() -> None:
+    stub, upstream = server(A, PTR), server()
+    stub.address = "127.0.0.53"
+    host = RecordedHost(files=dict(RESOLVED))
+    with serving(stub, upstream) as port:
+        for kind in (probes.NameResolves, probes.ReverseExists):
+            result = kind(NAME, (FOUR,), dns_port=port).ask(host)
+            assert result.outcome is FAIL
+            assert result.transcript[0] == "resolver: 127.0.0.1, 192.0.2.2"
+    assert not stub.asked
+
+
+@pytest.mark.parametrize(
+    ("listed", "upstream", "asked"),
+    [
+        (["127.0.0.53"], ["192.0.2.2", "2001:db8::2"], ("192.0.2.2", "2001:db8::2")),
+        (["127.0.0.54", "192.0.2.1"], ["192.0.2.2"], ("192.0.2.2", "192.0.2.1")),
+        (["127.0.0.53"], [], ("127.0.0.53",)),
+        (["127.0.0.1"], ["192.0.2.2"], ("127.0.0.1",)),
+    ],
+)
+def test_whom_systemd_resolved_asks(
+    listed: list[str], upstream: list[str], asked: tuple[str, ...]
+) -> None:
+    names = dict(zip(RESOLVED, (listed, upstream), strict=True))
+    host = RecordedHost()
+    for path, each in names.items():
+        host.files[path] = Written("".join(f"nameserver {one}\n" for one in each).encode())
+    assert upstream_of(host).nameservers == asked
+    assert Desk(host, Where()).own.addresses == asked
+    # programs here go on asking it
+    assert resolver_of(host).nameservers == tuple(listed)
+    assert upstream_of(host, ("192.0.2.9",)).nameservers == ("192.0.2.9",)
 
 
 @pytest.mark.parametrize(
