@@ -73,7 +73,7 @@ def unreadable(text: str) -> str:
         return f"v=DKIM1 does not stand first: {text[:60]}"
     if name := twice(text):
         return f"{name}= stands twice"
-    if odd := [part for part in text.rstrip("; ").split(";") if "=" not in part]:
+    if odd := [part for part in text.rstrip().removesuffix(";").split(";") if "=" not in part]:
         return f"{odd[0].strip() or 'nothing'} between semicolons is no tag"
     if not said.get("p"):
         return f"it holds no key: {text[:60]}"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mailwizard.probes.dkimcheck import twice
 from mailwizard.probes.dns import Resolver
 
 # each is milder than the next
@@ -50,6 +51,8 @@ def addresses(uris: str) -> list[str]:
 def flaws(text: str) -> Iterator[str]:
     """What others read differently from what was meant."""
     said = tags(text)
+    if name := twice(text):
+        yield f"{name}= stands twice, and not all go by the same one"
     if removed := [name for name in _REMOVED if name in said]:
         yield f"{', '.join(removed)} is of the old standard, and ignored"
     for name, right in _VALUES.items():

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import ClassVar
 
+import dns.exception
 import dns.rdata
 import dns.resolver
 import dns.reversename
@@ -73,6 +74,9 @@ class Resolver:
         clock = Deadline(self.seconds)
         try:
             owner = absolute(name)
+        except dns.exception.DNSException as error:
+            raise CannotAsk(Trouble.DNS, "no name that the DNS can hold") from error
+        try:
             heard = ask_any(
                 self.nameservers, owner, kind, clock, port=self.port, patience=_PATIENCE
             )

@@ -14,13 +14,16 @@ MOST_LOOKUPS, MOST_VOID, MOST_NAMES = 10, 2, 10
 _ASKING = ("include", "a", "mx", "ptr", "exists")
 _TERM = re.compile(
     r"(?P<mark>[-+~?]?)(?P<name>[a-z][a-z0-9._-]*)(?:(?P<sign>[:=])(?P<value>(?:[^/\s]\S*?)?))?"
-    r"(?P<cidr>(?:/\d{1,3})?(?://\d{1,3})?)",
+    r"(?P<cidr>(?:/(?:0|[1-9]\d{0,2}))?(?://(?:0|[1-9]\d{0,2}))?)",
     re.IGNORECASE,
 )
-# 7.1: visible characters and macros; at the end a name or a macro
+# 7.2: c, r and t are for the text of exp= alone
+_MACRO = r"%\{[slodiphv]\d*r?[-.+,/_=]*\}"
+# 7.1: visible characters and macros; at the end a name or a macro. 4.8: with a label that is empty
+# or too long some receivers give up
 _NAME = re.compile(
-    r"(?:%\{[slodiphcrtv]\d*r?[-.+,/_=]*\}|%%|%_|%-|[!-$&-~])+?"
-    r"(?:\.(?!\d+\.?$)(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\.?|%\{[slodiphcrtv]\d*r?[-.+,/_=]*\})",
+    rf"(?!\.|.*\.\.|.*[^.%]{{64}})(?:{_MACRO}|%%|%_|%-|[!-$&-~])*?"
+    rf"(?:\.(?!\d+\.?$)(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\.?|{_MACRO})",
     re.IGNORECASE,
 )
 
@@ -70,8 +73,8 @@ def _term(word: str) -> Term:
         return Term(name, value, modifier=True)
     right = {
         "all": not sign and not parts["cidr"],
-        "ip4": sign == ":" and _network(value + parts["cidr"], 4),
-        "ip6": sign == ":" and _network(value + parts["cidr"], 6),
+        "ip4": sign == ":" and _network(value, parts["cidr"], 4),
+        "ip6": sign == ":" and _network(value, parts["cidr"], 6),
         "a": _names(sign, value) and _lengths(parts["cidr"]),
         "mx": _names(sign, value) and _lengths(parts["cidr"]),
         "ptr": _names(sign, value) and not parts["cidr"],
@@ -92,9 +95,12 @@ def _lengths(cidr: str) -> bool:
     return int(four.strip("/") or 0) <= 32 and int(six or 0) <= 128
 
 
-def _network(text: str, version: int) -> bool:
+def _network(address: str, cidr: str, version: int) -> bool:
+    # neither a netmask nor a zone (12)
+    if "/" in address or "%" in address:
+        return False
     try:
-        return ipaddress.ip_network(text, strict=False).version == version
+        return ipaddress.ip_network(address + cidr, strict=False).version == version
     except ValueError:
         return False
 
@@ -132,8 +138,14 @@ class Tally:
             self.void += not exchangers
             if len(exchangers) > MOST_NAMES:
                 self.wrong = f"{name} has {len(exchangers)} MX names, and {MOST_NAMES} are allowed"
-        elif term.name in ("a", "exists"):
-            self.void += not self.resolver.ask(name, "A") and not self.resolver.ask(name, "AAAA")
+                return
+            names = (one.split()[-1].rstrip(".") for one in exchangers)
+            self.void += sum(not self.resolver.addresses(one) for one in names if one)
+        elif term.name == "a":
+            self.void += not self.resolver.addresses(name)
+        elif term.name == "exists":
+            # 5.7: IPv6 or not
+            self.void += not self.resolver.ask(name, "A")
 
     def _follow(self, name: str) -> None:
         if name in self.inside:

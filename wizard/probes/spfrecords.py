@@ -85,7 +85,8 @@ def spf_verdict(text: str) -> Result:
     if not ends and not any(one.modifier and one.name == "redirect" for one in terms):
         return failed(f"SPF has no end: {text}", "~all or -all at its end", ZONE)
     if ends and ends[0] not in "~-":
-        return failed(f"SPF allows everybody: {ends[0]}all", "~all or -all", ZONE)
+        said = "says nothing of the others" if ends[0] == "?" else "allows everybody"
+        return failed(f"SPF {said}: {ends[0]}all", "~all or -all", ZONE)
     if any(one.name == "ptr" and not one.modifier for one in terms):
         return warned("SPF asks for ptr, which is slow and often ignored", "no ptr", ZONE)
     return passed(text)

@@ -54,6 +54,7 @@ def host(own: str = OWN) -> RecordedHost:
         ([f"v=DKIM1; p={OWN}; p={OWN}"], FAIL, "p= stands twice"),
         ([f"v=DKIM1; rsa; p={OWN}"], FAIL, "rsa between semicolons is no tag"),
         ([f"v=DKIM1; p={OWN}; "], PASS, "public half"),
+        ([f"v=DKIM1; p={OWN};;"], FAIL, "nothing between semicolons"),
         ([f"v=DKIM1; h=sha1; p={OWN}"], FAIL, "does not let sha256"),
         ([f"v=DKIM1; s=tlsrpt; p={OWN}"], FAIL, "is not for mail"),
         ([f"v=DKIM1; k=rsa; p={key(first=49)}"], FAIL, "somebody else"),

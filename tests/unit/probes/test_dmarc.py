@@ -35,6 +35,7 @@ OWN = f"_dmarc.{DOMAIN}"
         (["v=DMARC1; p=monitor"], FAIL, "no policy"),
         (["v=DMARC1; p=none; pct=100; ri=3600"], WARN, "pct, ri"),
         (["v=DMARC1; p=none; rf=afrf"], WARN, "rf is of the old standard"),
+        (["v=DMARC1; p=none; p=reject"], WARN, "p= stands twice"),
         (["v=DMARC1; p=none; np=no"], WARN, "np=no is not"),
         (["v=DMARC1; p=none; t=yes"], WARN, "t=yes is not"),
         (["v=DMARC1; p=none; rua=mailto:a@example.test!10m"], WARN, "size limit"),

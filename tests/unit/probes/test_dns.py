@@ -186,6 +186,12 @@ def test_a_text_is_its_strings_in_one(written: str, text: str) -> None:
         assert Resolver(("127.0.0.1",), port).texts(NAME) == (text,)
 
 
+@pytest.mark.parametrize("name", ["a..example.test", "x" * 64 + ".test", "x." * 130 + "test"])
+def test_what_is_no_name_cannot_be_asked_for(name: str) -> None:
+    with pytest.raises(CannotAsk, match="no name that the DNS can hold"):
+        Resolver(("127.0.0.1",), 1).ask(name, "A")
+
+
 def test_too_many_records_and_endless_chains_are_contained() -> None:
     many = server((NAME, "A", [f"198.51.100.{n}" for n in range(1, 200)]))
     assert ask(many, probes.NameResolves, NAME, (FOUR,)) is UNKNOWN

@@ -29,7 +29,17 @@ FQDN = "mail.example.test"
         ("v=spf1 redirect=_spf.example.net", PASS),
         ("v=spf1 a/24 mx//64 exists:%{ir}.%{v}._spf.%{d2} -all", PASS),
         ("v=spf1 include:%{d}.example.net exp=why.example.net x-ours=1/2 ~all", PASS),
+        ("v=spf1 a:%{d} exists:%{i} include:%{d1r}.%{o} redirect=%{d} -all", PASS),
+        ("v=spf1 ip4:0.0.0.0/0 a/0//0 mx/32//128 -all", PASS),
         ("v=spf1 ipv6:2001:db8::1 -all", FAIL),
+        ("v=spf1 ip4:192.0.2.0/255.255.255.0 -all", FAIL),
+        ("v=spf1 ip4:192.0.2.0/024 -all", FAIL),
+        ("v=spf1 ip6:fe80::1%eth0 -all", FAIL),
+        ("v=spf1 a/024 -all", FAIL),
+        ("v=spf1 exists:%{c}.example.net -all", FAIL),
+        ("v=spf1 include:spf..example.net -all", FAIL),
+        ("v=spf1 include:.example.net -all", FAIL),
+        (f"v=spf1 include:{'x' * 64}.example.net -all", FAIL),
         ("v=spf1 ip4:192.0.2.300 -all", FAIL),
         ("v=spf1 ip4:192.0.2.0/33 -all", FAIL),
         ("v=spf1 ip4:2001:db8::1 -all", FAIL),
@@ -57,6 +67,11 @@ FQDN = "mail.example.test"
 )
 def test_every_term_is_read(text: str, outcome: Outcome) -> None:
     checked(spf_verdict(text), outcome)
+
+
+def test_an_end_is_called_what_it_is() -> None:
+    checked(spf_verdict("v=spf1 mx ?all"), FAIL, "says nothing of the others")
+    checked(spf_verdict("v=spf1 mx +all"), FAIL, "allows everybody")
 
 
 @pytest.mark.parametrize(
@@ -91,6 +106,14 @@ MANY = [f"{n} m{n}.{DOMAIN}." for n in range(11)]
         ({DOMAIN: ["v=spf1 ip4:192.0.2.1 -all"]}, PASS, "0 of 10"),
         ({DOMAIN: ["v=spf1 exists:%{i}.x.test mx ~all"]}, PASS, "2 of 10 lookups, 1"),
         ({DOMAIN: ["v=spf1 a:x.test a:y.test a:z.test ~all"]}, FAIL, "3 names that have no"),
+        # an exchanger that has no address; and what only IPv6 finds is not there (5.7)
+        ({DOMAIN: ["v=spf1 mx ~all"], f"{DOMAIN} MX": MANY[:3]}, FAIL, "3 names that have no"),
+        ({DOMAIN: ["v=spf1 mx ~all"], f"{DOMAIN} MX": [f"1 {FQDN}.", "2 ."]}, PASS, "lookups, 0"),
+        (
+            {DOMAIN: ["v=spf1 exists:x.test ~all"], "x.test AAAA": ["2001:db8::1"]},
+            PASS,
+            "1 of 10 lookups, 1",
+        ),
         # what stands behind all is never looked at
         ({DOMAIN: ["v=spf1 -all a:x.test a:y.test a:z.test"]}, PASS, "0 of 10"),
         ({**CHAIN, DOMAIN: [f"v=spf1 include:s0.{DOMAIN} ~all"]}, FAIL, "more than 10 lookups"),
