@@ -16,6 +16,7 @@ class How(StrEnum):
     SEVERAL = "more than one record"
     ALIAS = "alias to nowhere"
     OTHER = "another value"
+    LACKS = "part missing"
     DISAGREE = "servers disagree"
     PRIMARY = "hidden primary"
     CACHED = "old answer cached"
@@ -34,6 +35,8 @@ REMEDY = {
     How.SEVERAL: "There is one too many: take away what is not listed here.",
     How.ALIAS: "An alias (CNAME) stands in its place and leads nowhere: take it away first.",
     How.OTHER: "Something else stands there: replace it.",
+    How.LACKS: "Add what is missing to what stands there (with SPF before its end), and keep the "
+    "rest.",
     How.DISAGREE: "The zone's servers do not say the same: one has not fetched the newest zone. "
     "If that lasts longer than the zone's refresh time, its provider must look.",
     How.PRIMARY: "It is right where the zone is edited, but the zone's servers have not fetched "

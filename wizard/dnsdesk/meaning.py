@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mailwizard.model import Record
 from mailwizard.probes import dmarc, spf
@@ -14,48 +14,59 @@ from mailwizard.probes.dkimcheck import tags, twice
 _MARKS = "+?~-"
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a text that may stand lacks of what the record is for, or else what is worth knowing."""
+
+    lacks: tuple[str, ...] = ()
+    note: str = ""
+
+
 def says(record: Record, found: str) -> bool:
     """Whether a text does what the record is for."""
-    return note(record, found) is not None
+    heard = said(record, found)
+    return heard is not None and not heard.lacks
 
 
-def note(record: Record, found: str) -> str | None:
-    """What is worth knowing of a text that does what the record is for; None if it does not."""
+def said(record: Record, found: str) -> Said | None:
+    """What a text does of what the record is for; None where another must take its place."""
     if "._domainkey." in record.owner:
         return _dkim(record.value, found)
     if spf.is_spf(record.value):
         return _spf(record, found)
     if dmarc.is_dmarc(record.value):
         return _dmarc(record.value, found)
-    return "" if found == record.value else None
+    return Said() if found == record.value else None
 
 
-def _dkim(wanted: str, found: str) -> str | None:
+def _dkim(wanted: str, found: str) -> Said | None:
     """The same key where verifiers can use it; k=rsa goes without saying (RFC 6376, 3.6.1)."""
     there, asked = tags(found), tags(wanted)
     if unreadable(found) or _key(there) != _key(asked):
         return None
     testing = "y" in there.get("t", "").split(":")
-    return "but t=y says that it is a test: take that out" if testing else ""
+    return Said(note="but t=y says that it is a test: take that out" if testing else "")
 
 
 def _key(said: dict[str, str]) -> tuple[str, str]:
     return said.get("k", "rsa"), said["p"]
 
 
-def _spf(record: Record, found: str) -> str | None:
+def _spf(record: Record, found: str) -> Said | None:
     """Everybody who is to pass does, and others get no further (RFC 7208, 4.6.2 and 4.7)."""
     asked, least = _judged(record.value, record.owner)
     try:
         there, end = _judged(found, record.owner)
     except spf.Unreadable:
         return None
-    places = [_place(one, there) for one in asked]
-    if -1 in places or _MARKS.index(end) < _MARKS.index(least):
+    places = {one: _place(one, there) for one in asked}
+    if -1 in places.values() or _MARKS.index(end) < _MARKS.index(least):
         return None
-    before = there[: max(places, default=0)]
+    if missing := [_written(one) for one, place in places.items() if place is None]:
+        return Said(tuple(missing))
+    before = there[: max(filter(None, places.values()), default=0)]
     if barred := [_written(one) for one in before if one.mark != "+"]:
-        return f"but whoever {', '.join(barred)} names does not pass by what follows it"
+        return Said(note=f"but whoever {', '.join(barred)} names does not pass by what follows it")
     return _different(_words(record.value), _words(found))
 
 
@@ -76,36 +87,36 @@ def _judged(text: str, owner: str) -> tuple[list[spf.Term], str]:
     return made, "?"
 
 
-def _place(wanted: spf.Term, there: Sequence[spf.Term]) -> int:
-    """Where those who are meant are judged; -1 where nothing is said of them, or they fail."""
+def _place(wanted: spf.Term, there: Sequence[spf.Term]) -> int | None:
+    """Where those who are meant are judged; -1 where they do not all pass there."""
     for place, one in enumerate(there):
         if (one.name, one.value) == (wanted.name, wanted.value):
             # a prefix length names more hosts than none (5.6)
             whole = wanted.cidr in ("", one.cidr)
             return place if whole and one.mark == wanted.mark else -1
-    return -1
+    return None
 
 
 def _written(term: spf.Term) -> str:
-    return f"{term.mark}{term.name}{':' * bool(term.value)}{term.value}{term.cidr}"
+    mark = term.mark.removeprefix("+")
+    return f"{mark}{term.name}{':' * bool(term.value)}{term.value}{term.cidr}"
 
 
 def _words(text: str) -> list[str]:
     return [word.removeprefix("+") for word in text.lower().split()]
 
 
-def _dmarc(wanted: str, found: str) -> str | None:
+def _dmarc(wanted: str, found: str) -> Said | None:
     """A policy that is as strict, and reports to the same (RFC 9989, 4.7)."""
     if not dmarc.is_dmarc(found) or twice(found):
         return None
     there, asked = dmarc.tags(found), dmarc.tags(wanted)
-    told, tell = (set(dmarc.addresses(one.get("rua", "").lower())) for one in (there, asked))
-    if not tell <= told:
+    levels = zip(_strictness(there), _strictness(asked), strict=True)
+    if "p" in asked and any(now < least for now, least in levels):
         return None
-    if "p" in asked:
-        levels = zip(_strictness(there), _strictness(asked), strict=True)
-        if any(is_now < least for is_now, least in levels):
-            return None
+    told, tell = (dmarc.addresses(one.get("rua", "").lower()) for one in (there, asked))
+    if missing := [f"rua=mailto:{one}" for one in tell if one not in told]:
+        return Said(tuple(missing))
     parts = ([f"{name}={value.lower()}" for name, value in one.items()] for one in (asked, there))
     return _different(*parts)
 
@@ -122,6 +133,6 @@ def _strictness(said: dict[str, str]) -> list[int]:
     return [*found, *(said.get(tag, "").lower() == "s" for tag in ("adkim", "aspf"))]
 
 
-def _different(wanted: Sequence[str], found: Sequence[str]) -> str:
+def _different(wanted: Sequence[str], found: Sequence[str]) -> Said:
     more = [one for one in found if one not in wanted]
-    return f"it says {', '.join(more)}: as good or stricter" if more else ""
+    return Said(note=f"it says {', '.join(more)}: as good or stricter" if more else "")

@@ -143,14 +143,16 @@ def _texts(record: Record, found: Sequence[TXT]) -> Judged:
     """Other texts of a name do not matter; two of the same kind spoil each other."""
     plain = [text_of(one) for one in found]
     same = texts.alike(record, plain)
-    notes = [meaning.note(record, one) for one in same]
-    right = [note for note in notes if note is not None]
+    heard = [one for one in (meaning.said(record, text) for text in same) if one is not None]
+    right = [one for one in heard if not one.lacks]
     if len(same) > 1:
         note = "one of them is right: the others must go" if right else ""
         return Judged(Verdict.WRONG, How.SEVERAL, note)
     if right:
-        return Judged(Verdict.RIGHT, note=right[0])
+        return Judged(Verdict.RIGHT, note=right[0].note)
     if not same:
         return ABSENT
     slip = texts.slip(record.value, same[0])
+    if heard and slip is How.OTHER:
+        return Judged(Verdict.WRONG, How.LACKS, f"missing: {', '.join(heard[0].lacks)}")
     return Judged(Verdict.WRONG, slip, texts.extent(record.value, same[0], slip))

@@ -54,9 +54,9 @@ def one(world: World, record: Record) -> Finding:
         (PTR, ["static.provider.example."], How.OTHER),
         (SRV, ["0 0 0 ."], How.OTHER),
         (CAA, ['0 issue "other.example"'], How.OTHER),
-        (SPF, ['"v=spf1 a -all"'], How.OTHER),
+        (SPF, ['"v=spf1 a -all"'], How.LACKS),
         (SPF, ['"v=spf1 mx include:x.example ~all"'], How.OTHER),
-        (SPF, ['"v=spf1 include:x.example -all"'], How.OTHER),
+        (SPF, ['"v=spf1 include:x.example -all"'], How.LACKS),
     ],
 )
 def test_a_wrong_value_is_named(world: World, record: Record, there: list[str], how: How) -> None:
