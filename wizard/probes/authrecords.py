@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
@@ -79,7 +78,7 @@ def unreadable(text: str) -> str:
         return f"it holds no key: {text[:60]}"
     try:
         base64.b64decode(said["p"], validate=True)
-    except binascii.Error:
+    except ValueError:
         return "p= is not whole"
     if (kind := said.get("k", "rsa")) not in ("rsa", "ed25519"):
         return f"k={kind} is no kind of key"

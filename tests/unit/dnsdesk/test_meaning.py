@@ -65,6 +65,8 @@ def test_what_does_as_much_is_right(world: World, record: Record, found: str, sa
         (DKIM, f"v=DKIM1; h=sha1; p={KEY}"),
         (DKIM, f"v=DKIM1; p={KEY}; p={KEY}"),
         (DKIM, "v=DKIM1; p="),
+        (DKIM, "v=DKIM1; p=é"),
+        (SPF, "v=spf1 ip4:é ~all"),
         (SPF, f"v=spf1 ?all mx a:mail.{DOMAIN} ~all"),
         (SPF, f"v=spf1 -mx mx a:mail.{DOMAIN} ~all"),
         (SPF, f"v=spf1 ?mx:{DOMAIN} mx a:mail.{DOMAIN} ~all"),

@@ -48,6 +48,7 @@ def host(own: str = OWN) -> RecordedHost:
         (["v=spf1 -all"], FAIL, "v=DKIM1 does not stand first"),
         ([f"k=rsa; v=DKIM1; p={OWN}"], FAIL, "v=DKIM1 does not stand first"),
         ([f"v=DKIM1; p={OWN[:-3]}"], FAIL, "p= is not whole"),
+        ([f"v=DKIM1; p={OWN[:-4]}é==="], FAIL, "p= is not whole"),
         ([f'v=DKIM1; p={OWN[:20]}\\"{OWN[20:]}'], FAIL, "cannot be used"),
         ([f"v=DKIM1; k=dsa; p={OWN}"], FAIL, "no kind of key"),
         ([f"v=DKIM1; k=r sa; p={OWN}"], FAIL, "no kind of key"),
