@@ -95,7 +95,9 @@ def packages(context: Context) -> tuple[str, ...]:
 
 
 def review(context: Context) -> Iterator[tuple[str, str]]:
-    """A port cannot be open to everybody and to some."""
+    """A port cannot be open to everybody and to some, and an authority comes in by its own."""
+    if context.of("certificates")["source"] == "acme" and "http" not in context["services"]:
+        yield "services", "add http: the authority comes in by port 80 at each renewal"
     for name in CLEAR:
         if name in context["services"] and context["lan"]:
             yield "services", f"{name} is open to everybody here; then leave `lan` empty"

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import shlex
 import ssl
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard import sanitise
-from mailwizard.model import FileState, Host, Look, Result
+from mailwizard.model import FileState, Host, Look, Outcome, Result
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.trust import certificates
 from mailwizard.probes.verdict import could_not_ask, failed, passed, warned
 
 _DAY = 86400
 _RENEW = "The administrator: have the certificate made anew"
+_ANEW = "The administrator: write the file anew: "
+_BLOCK = re.compile(rb"^-----BEGIN ([ -~]{1,60}?)-----", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +277,9 @@ class CertificateFiles(OfCertificate):
             return could_not_ask(trouble)
         shown = f"{self.key}: mode {state.mode:04o}, uid {state.uid}, gid {state.gid}"
         result = self._fits(facts, state, public_key(host, self.key))
+        if result.outcome is Outcome.PASS:
+            for _, said, cure in refused_by_postfix(host, self.chain, self.key):
+                result = failed(said, "a key alone, and certificates alone", _ANEW + cure)
         return replace(result, transcript=(*facts.rows, shown))
 
     def _fits(self, facts: Facts, state: FileState, public: str) -> Result:
@@ -297,6 +304,30 @@ class CertificateFiles(OfCertificate):
             )
         readers = f"root and the group {state.gid} read it" if state.mode & 0o040 else ""
         return passed(f"the key fits, and {readers or 'root alone reads it'}")
+
+
+def refused_by_postfix(look: Look, chain: str, key: str) -> Iterator[tuple[str, str, str]]:
+    """(question, what is wrong, the command that cures it) for what openssl(1) would let pass.
+
+    At any other block than one key and the certificates of its chain smtpd goes on without TLS,
+    and `postfix check` says nothing (postconf(5), smtpd_tls_chain_files).
+    """
+    without = "Postfix would do without TLS"
+    strange = {kind: "" for kind in _blocks(look.read(chain)) if kind != "CERTIFICATE"}
+    if strange:
+        cure = f"sed -n '/BEGIN CERT/,/END CERT/p' {shlex.quote(chain)} >NEW"
+        said = f"{chain} also holds {', '.join(strange)} and not certificates alone: {without}"
+        yield "chain", said, cure
+    found = _blocks(look.read(key))
+    if len(found) != 1:
+        there = ", ".join(found) or "no PEM"
+        said = f"{key} holds {there} and not one private key alone: {without}"
+        yield "key", said, f"openssl pkey -in {shlex.quote(key)} -out NEW"
+
+
+def _blocks(pem: bytes) -> list[str]:
+    """What the blocks of a PEM file are, in their order."""
+    return [kind.decode("ascii") for kind in _BLOCK.findall(pem)]
 
 
 def public_key(look: Look, path: str) -> str:

@@ -8,7 +8,15 @@ from itertools import pairwise
 
 from mailwizard import sanitise
 from mailwizard.model import FileState, Look
-from mailwizard.probes.certificate import Facts, describe, holds, private, public_key, resolved
+from mailwizard.probes.certificate import (
+    Facts,
+    describe,
+    holds,
+    private,
+    public_key,
+    refused_by_postfix,
+    resolved,
+)
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.trust import certificates
 
@@ -24,6 +32,10 @@ def given(look: Look, chain: str, key: str, names: Sequence[str]) -> Complaints:
     again before a daemon is told.
     """
     found = [*_chain_file(look, chain), *_key_file(look, key)]
+    found = found or [
+        (question, f"{said}; write it anew: {cure}")
+        for question, said, cure in refused_by_postfix(look, chain, key)
+    ]
     if found:
         yield from found
         return

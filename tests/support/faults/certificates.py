@@ -80,6 +80,18 @@ FILES = (
         f"chown root {KEY}",
     ),
     Fault(
+        "the key stands behind its parameters",
+        {"TLS-11": "fail: mail.key holds EC PARAMETERS, PRIVATE KEY and not one private key"},
+        f"{{ openssl ecparam -name prime256v1; cat {KEY}; }} >/root/both; cat /root/both >{KEY}",
+        "restored",
+    ),
+    Fault(
+        "the key stands behind the chain as well",
+        {"TLS-11": "fail: fullchain.pem also holds PRIVATE KEY"},
+        f"cat {KEY} >>{CHAIN}",
+        "restored",
+    ),
+    Fault(
         "openssl is missing",
         {
             **dict.fromkeys((*OF_FILE, "TLS-11"), "unknown: the program `openssl` is missing"),

@@ -130,3 +130,21 @@ def test_key_of_another_or_for_everybody(pkis: Pkis) -> None:
     host = CertificateHost(pkis())
     host.files[CHAIN] = Written(b"x")
     assert probe.ask(host).outcome is FAIL
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "said"),
+    [
+        (KEY, b"-----BEGIN EC PARAMETERS-----\n", b"", "EC PARAMETERS, PRIVATE KEY and not one"),
+        (CHAIN, b"", b"-----BEGIN DH PARAMETERS-----\n", "also holds DH PARAMETERS"),
+    ],
+)
+def test_what_postfix_would_switch_tls_off_for(
+    pkis: Pkis, path: str, before: bytes, after: bytes, said: str
+) -> None:
+    host = CertificateHost(pkis())
+    host.files[KEY].data = Path(pkis().key).read_bytes()
+    host.files[path].data = before + host.files[path].data + after
+    result = probes.CertificateFiles(CHAIN, KEY).ask(host)
+    assert (result.outcome, said in result.said) == (FAIL, True), result
+    assert ">NEW" in result.fix or "-out NEW" in result.fix

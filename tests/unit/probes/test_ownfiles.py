@@ -93,6 +93,8 @@ def data(look: Files, path: str, content: bytes) -> None:
     look.files[path].data = content
 
 
+PARAMETERS = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+DH = b"-----BEGIN DH PARAMETERS-----\nMAYCAQUCAQI=\n-----END DH PARAMETERS-----\n"
 ALONE: dict[str, tuple[Callable[[Files], object], str, str]] = {
     "no chain": (lambda look: look.files.pop(CHAIN), "chain", "is not there; the full path"),
     "no key": (lambda look: look.files.pop(KEY), "key", "is not there; the full path"),
@@ -153,6 +155,21 @@ ALONE: dict[str, tuple[Callable[[Files], object], str, str]] = {
         "key",
         "is damaged: openssl cannot read it",
     ),
+    "parameters before the key": (
+        lambda look: data(look, KEY, PARAMETERS + look.files[KEY].data),
+        "key",
+        f"holds EC PARAMETERS, PRIVATE KEY and not one .*: openssl pkey -in {KEY} -out NEW",
+    ),
+    "two keys": (
+        lambda look: data(look, KEY, look.files[KEY].data * 2),
+        "key",
+        "holds PRIVATE KEY, PRIVATE KEY and not one private key alone",
+    ),
+    "parameters after the chain": (
+        lambda look: data(look, CHAIN, look.files[CHAIN].data + DH),
+        "chain",
+        f"holds DH PARAMETERS and not certificates alone.*: sed -n .* {CHAIN} >NEW",
+    ),
     "a damaged certificate": (
         lambda look: data(
             look, CHAIN, b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -170,6 +187,26 @@ def test_a_file_that_is_wrong_in_itself(host: Files, what: str) -> None:
     found, said = one(host)
     assert found == key
     assert re.search(pattern, said), said
+
+
+def test_chain_and_key_in_one_file(host: Files) -> None:
+    both = host.files[CHAIN].data + host.files[KEY].data
+    data(host, CHAIN, both)
+    data(host, KEY, both)
+    found = dict(complaints(host))
+    assert list(found) == ["chain", "key"]
+    assert "also holds PRIVATE KEY" in found["chain"]
+    assert "holds CERTIFICATE, CERTIFICATE, PRIVATE KEY and not one" in found["key"]
+
+
+def test_the_cure_for_a_chain_cures_it(host: Files) -> None:
+    good = host.files[CHAIN].data
+    data(host, CHAIN, host.files[KEY].data + good + DH)
+    words = re.search(r"sed -n '([^']+)'", one(host)[1])
+    assert words is not None
+    argv = ["sed", "-n", words[1]]
+    done = subprocess.run(argv, input=host.files[CHAIN].data, capture_output=True, check=True)
+    assert done.stdout == good
 
 
 def test_both_files_are_told_at_once(host: Files) -> None:
