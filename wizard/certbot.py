@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mailwizard import sanitise
+from mailwizard import firewalld, nftables, sanitise, ufw
 from mailwizard.model import Look
 from mailwizard.platform import facts
+from mailwizard.platform.firewalls import FIREWALLD, UFW, firewall_of
 from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.listening import listeners, package_of
 
@@ -20,6 +21,11 @@ SETTINGS = f"{FOLDER}/renewal/{NAME}.conf"
 PORT_80 = (
     "Stop that server, or give the folder that it serves as `webroot`: then it answers the "
     "authority, and may go on running."
+)
+
+OWN_FIREWALL = (
+    "This host's own firewall shuts port 80: `mailwizard apply -a ANSWERS firewall` opens it; then "
+    "apply again."
 )
 
 
@@ -122,7 +128,19 @@ def _unproved(look: Look, problems: Sequence[tuple[str, str, str]]) -> Refusal:
         "Each name must lead to this host in the DNS (see `mailwizard dns`), and port 80 must "
         "reach it from outside: look at firewall and router."
     )
+    if any(kind == "connection" for _, kind, _ in problems) and _shut_here(look):
+        fix.append(OWN_FIREWALL)
     return Refusal("; ".join(said), " ".join(fix), judged=True)
+
+
+def _shut_here(look: Look) -> bool:
+    """Whether this host's own firewall shuts port 80, as far as its rules tell."""
+    kind = firewall_of(look)
+    if kind == UFW:
+        return ufw.shuts(look, 80)
+    if kind == FIREWALLD:
+        return firewalld.shuts(look, 80, "http")
+    return nftables.shuts(nftables.listing(look), 80)
 
 
 def _short(detail: str) -> str:

@@ -58,6 +58,12 @@ def speaks_of(there: Sequence[str], port: int) -> bool:
     return any(re.search(rf"\b{port}\b", item) for item in others)
 
 
+def shuts(look: Look, port: int, service: str) -> bool:
+    """Whether firewalld runs, and no zone lets anybody in at this port of that service."""
+    found = [item for zone in zones(look) for item in items(look, zone)]
+    return bool(found) and not any(re.search(rf"\b({port}|{service})\b", item) for item in found)
+
+
 def wanted(openings: Sequence[Opening]) -> tuple[str, ...]:
     """The items that these openings are, in the order in which they are added."""
     found = dict.fromkeys(item for each in openings for item in _wanted(each))

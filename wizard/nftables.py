@@ -169,8 +169,16 @@ def wanted(look: Look, rules: str, text: str) -> str:
 
 def speaks_of(rules: str, port: int) -> bool:
     """Whether rules of others that close this host say something about a port."""
-    found = (rule for chain in _beside(rules) for rule in chain.rules)
-    return any(re.search(rf"dport (?:{port}\b|{{[^}}]*\b{port}\b)", rule) for rule in found)
+    return any(_names(rule, port) for chain in _beside(rules) for rule in chain.rules)
+
+
+def shuts(rules: str, port: int) -> bool:
+    """Whether this host is closed, and no rule at all says something about a port."""
+    return any(chain.closes for chain in chains(rules)) and not _names(rules, port)
+
+
+def _names(text: str, port: int) -> bool:
+    return re.search(rf"dport (?:{port}\b|{{[^}}]*\b{port}\b)", text) is not None
 
 
 def accepted(family: str, openings: Sequence[Opening]) -> list[str]:

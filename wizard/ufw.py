@@ -42,6 +42,12 @@ def speaks_of(look: Look, port: int) -> bool:
     return False
 
 
+def shuts(look: Look, port: int) -> bool:
+    """Whether no rule lets anybody in at a port."""
+    allowed = (rule.split()[2] for rule in there(look) if rule.startswith(("allow ", "limit ")))
+    return not any(_holds(part, port) for ports in allowed for part in ports.split(","))
+
+
 def _holds(part: str, port: int) -> bool:
     first, _, last = part.partition(":")
     return first.isdigit() and int(first) <= port <= int(last or first)

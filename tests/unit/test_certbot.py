@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from support import programs
-from support.recorded import RecordedHost
+from support.recorded import RecordedHost, Written
 from support.toys import ToyHost
 
 from mailwizard import certbot
@@ -124,6 +124,42 @@ def test_a_refusal_is_told_in_a_sentence(output: str) -> None:
     assert found.judged is judged
     assert "\n" not in found.said
     assert "acme-challenge" not in found.said
+
+
+UFW = "### tuple ### allow tcp {} 0.0.0.0/0 any 0.0.0.0/0 in\n"
+NFT = """\
+table inet mailwizard {{
+	chain input {{
+		type filter hook input priority 0; policy drop;
+		tcp dport {{ 25, {} }} accept
+	}}
+}}
+"""
+FIREWALLD = "public (active)\n  services: smtp ssh\n  ports: {}/tcp\n"
+UNIT = "systemctl show -p UnitFileState,ActiveState firewalld.service"
+
+
+@pytest.mark.parametrize(("port", "kind", "told"), [
+    (443, "connection", True), (80, "connection", False), (443, "dns", False)
+])  # fmt: skip
+@pytest.mark.parametrize("wall", ["ufw", "nft", "firewalld"])
+def test_a_firewall_of_this_host_that_shuts_the_authority_out_is_told(
+    wall: str, port: int, kind: str, told: bool
+) -> None:
+    look = RecordedHost()
+    if wall == "ufw":
+        look.files["/etc/ufw/ufw.conf"] = Written(b"ENABLED=yes\n")
+        look.files["/etc/ufw/user.rules"] = Written(UFW.format(port).encode())
+    elif wall == "nft":
+        look.answers["nft -s list ruleset"] = Completed((), 0, NFT.format(port))
+    else:
+        look.answers[UNIT] = Completed((), 0, "ActiveState=active\n")
+        look.answers["firewall-cmd --zone=public --list-all"] = Completed(
+            (), 0, FIREWALLD.format(port)
+        )
+    output = PROBLEM.format(name="mail.example.org", kind=kind, detail="timeout")
+    found = certbot.refusal(look, output, DIRECTORY)
+    assert found.fix.endswith(certbot.OWN_FIREWALL) is told
 
 
 def test_control_characters_of_the_authority_are_inert() -> None:

@@ -20,7 +20,10 @@ from mailwizard.steps import firewall
 def test_the_authority_comes_in_by_port_80(
     source: str, services: list[str], complaints: list[str]
 ) -> None:
-    answers = {"certificates": {"source": source}, "firewall": {"services": services, "lan": []}}
-    found = list(firewall.review(Context("firewall", answers, RecordedHost())))
+    own = {"services": services, "lan": []}
+    context = Context(
+        "firewall", {"certificates": {"source": source}, "firewall": own}, RecordedHost()
+    )
+    found = list(firewall.review(context))
     assert [name for name, _ in found] == complaints
     assert all("add http" in said for _, said in found)
