@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 from mailwizard import probes
 from mailwizard.changes import firewall_rules
-from mailwizard.changes.firewall import due
+from mailwizard.changes.firewall import due, spent
 from mailwizard.fields import ClientNetwork, Listing, ServiceField
 from mailwizard.fields.ports import SERVICES, port_of
 from mailwizard.model import Change, Context, Probe, Question, Step
@@ -71,7 +71,8 @@ def reached(context: Context, let_in: tuple[Opening, ...]) -> probes.PublicPorts
         for network in context["lan"]
         if ip_network(stranger).version == ip_network(network).version
     )
-    closed = () if own else tuple(SERVICES[name] for name in CLEAR if SERVICES[name] not in ports)
+    shut = (*(SERVICES[name] for name in CLEAR), *spent(context.look, let_in))
+    closed = () if own else tuple(port for port in dict.fromkeys(shut) if port not in ports)
     return probes.PublicPortsReached(ports, ssh, closed, context.of("hostname")["address6"] or "")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 
 from mailwizard.model import Look
-from mailwizard.platform.firewalls import Opening
+from mailwizard.platform.firewalls import Opening, sshd_ports
 
 FILES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
 # iptables-restore(8) files, what reads and shows them, and the chain of the incoming rules
@@ -17,6 +17,8 @@ FAMILIES = (
 )
 MARK = "mailwizard"
 _TUPLE = re.compile(r"^### tuple ### (.*?)(?: comment=([0-9a-f]*))?$", re.MULTILINE)
+# what `_tuples` makes; others may have taken our comment for rules of theirs
+_OURS = re.compile(r"allow (?:tcp|udp) \d+ \S+ any \S+ in")
 _SIX = re.compile(rb"^IPV6=\"?no", re.MULTILINE | re.IGNORECASE)
 _ANY = {4: "0.0.0.0/0", 6: "::/0"}
 
@@ -82,8 +84,33 @@ def _said(rule: str) -> Iterator[str]:
     yield from (action, "proto", protocol, "from", whom, "to", "any", "port", port)
 
 
+def spent(look: Look, openings: Sequence[Opening]) -> tuple[str, ...]:
+    """Rules of ours that are not wanted any more; none by which SSH can be reached."""
+    # one command takes away the rules of both families
+    kept = set(map(deleting, wanted(look, openings)))
+    found = [
+        rule
+        for path in FILES
+        for rule, comment in _TUPLE.findall(look.read(path).decode())
+        if comment == MARK.encode().hex() and _OURS.fullmatch(rule) and deleting(rule) not in kept
+    ]
+    ssh = sshd_ports(look) if found else ()
+    return tuple(rule for rule in found if port_of(rule) not in ssh)
+
+
+def port_of(rule: str) -> int:
+    """The port of a rule of ours."""
+    return int(rule.split()[2])
+
+
+def is_public(rule: str) -> bool:
+    """Whether a rule of ours lets everybody in."""
+    return rule.split()[5] in _ANY.values()
+
+
 def commands(look: Look, openings: Sequence[Opening]) -> list[tuple[str, ...]]:
-    """What adds the missing ones; ufw makes the rules of both families with one."""
+    """What adds the missing ones and takes the spent ones away, of both families at once."""
     have = there(look)
     missing = [each for each in wanted(look, openings) if each not in have]
-    return list(dict.fromkeys(map(allowing, missing)))
+    gone = spent(look, openings)
+    return list(dict.fromkeys([*map(allowing, missing), *map(deleting, gone)]))

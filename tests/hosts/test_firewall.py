@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -261,6 +262,35 @@ def test_other_answers_other_rules(host: Host, internet: Internet) -> None:
     assert "edited by hand" in drifted.stdout
     assert "tcp dport 465 accept" in rules(host)
     assert program.states()["firewall"] == "drifted"
+
+
+@pytest.mark.parametrize("wall", [firewalls.UFW], indirect=True)
+def test_what_is_taken_out_of_the_answers_is_shut_again_in_ufw(
+    host: Host, internet: Internet
+) -> None:
+    program, before = Program(host), everything(host)
+    wide = re.sub(
+        rb"lan = .*", b'lan = []\nservices = ["smtp", "imap", "imaps"]', host.get(ANSWERS)
+    )
+    host.put(wide, ANSWERS)
+    done = program.apply("firewall")
+    assert done.status == 0, done.stdout[-3000:]
+    for port in (143, 993):
+        assert greeting(internet, host.address, port), port
+    host.put(wide.replace(b', "imap", "imaps"', b""), ANSWERS)
+    done = program.apply("firewall")
+    assert done.status == 0, done.stdout[-3000:]
+    for address in (host.address, host.address6):
+        for port in (143, 993):
+            assert not greeting(internet, address, port, patience=2), (address, port)
+        for port in SSH:
+            assert greeting(internet, address, port).startswith("SSH-"), (address, port)
+    assert program("plan", "-a", ANSWERS, "firewall").status == 0
+    now = rules(host)
+    host.run(["systemctl", "restart", "ufw"])
+    assert rules(host) == now
+    assert program("undo", "firewall", "--yes").status == 0
+    assert_as(host, before)
 
 
 @pytest.mark.parametrize(("suite", "wall"), suites.chosen("firewall", OTHER_HALF), indirect=True)

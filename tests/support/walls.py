@@ -63,14 +63,18 @@ def systemctl(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
 
 
 def ufw_program(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
-    """Add a rule to the files."""
-    if argv[1] == "allow":
-        _, _, protocol, _, source, _, _, _, port, *_ = argv[1:]
+    """Add a rule to the files, or take one out."""
+    words = [word for word in argv[1:] if word not in ("--force", "delete")]
+    if words[0] == "allow":
+        _, _, protocol, _, source, _, _, _, port, *_ = words
         for path, everybody in zip(ufw.FILES, ("0.0.0.0/0", "::/0"), strict=True):
             whom = everybody if source == "any" else source
             if (":" in whom) == (":" in everybody):
                 rule = f"### tuple ### allow {protocol} {port} {everybody} any {whom} in"
-                _append(look, path, f"{rule} comment={ufw.MARK.encode().hex()}\n")
+                if "delete" in argv:
+                    _strike(look, path, rule)
+                else:
+                    _append(look, path, f"{rule} comment={ufw.MARK.encode().hex()}\n")
     return Completed(tuple(argv), 0)
 
 
@@ -94,6 +98,13 @@ def firewall_cmd(look: RecordedLook, argv: Sequence[str], stdin: str) -> Complet
 def _append(look: RecordedLook, path: str, text: str) -> None:
     file = look.files[path]
     look.files[path] = type(file)(file.data + text.encode(), file.mode)
+
+
+def _strike(look: RecordedLook, path: str, row: str) -> None:
+    file = look.files[path]
+    rows = file.data.decode().splitlines(keepends=True)
+    kept = "".join(each for each in rows if each.partition(" comment=")[0].rstrip() != row)
+    look.files[path] = type(file)(kept.encode(), file.mode)
 
 
 WALLS: dict[str, Program] = {

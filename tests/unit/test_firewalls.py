@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
+from support import walls
 from support.recorded import RecordedHost, Written
 
 from mailwizard import firewalld, nftables, ufw
@@ -19,6 +20,7 @@ from mailwizard.model import Completed, Host, Outcome, Probe, Result
 from mailwizard.platform import firewalls
 from mailwizard.platform.el import EL_10
 from mailwizard.platform.firewalls import Opening
+from mailwizard.subjects import UfwRules
 
 CLOSED = """\
 table inet filter {
@@ -220,6 +222,54 @@ def test_what_ufw_holds_and_who_decided_it() -> None:
     ]
     rule = "allow tcp 143 0.0.0.0/0 any 192.168.1.0/24 in"
     assert " ".join(ufw.deleting(rule)).endswith("proto tcp from 192.168.1.0/24 to any port 143")
+
+
+def test_what_ufw_no_longer_needs_goes_but_not_ssh_and_nothing_of_others() -> None:
+    mark = ufw.MARK.encode().hex()
+    rows = [
+        f"allow tcp {port} 0.0.0.0/0 any 0.0.0.0/0 in comment={mark}" for port in (25, 2222, 8443)
+    ]
+    rows += [
+        f"allow tcp 143 0.0.0.0/0 any 192.168.1.0/24 in comment={mark}",
+        f"allow tcp 8000:8010 0.0.0.0/0 any 0.0.0.0/0 in comment={mark}",
+        "allow tcp 9000 0.0.0.0/0 any 0.0.0.0/0 in comment=61",
+        "allow tcp 9001 0.0.0.0/0 any 0.0.0.0/0 in",
+    ]
+    text = "".join(f"### tuple ### {row}\n" for row in rows)
+    host = RecordedHost(files={ufw.FILES[0]: Written(text.encode())})
+    row = 'LISTEN 0 128 0.0.0.0:2222 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n'
+    host.answers["ss -Hltnp"] = Completed((), 0, row)
+    assert [ufw.port_of(rule) for rule in ufw.spent(host, (SMTP,))] == [8443, 143]
+    assert [" ".join(argv) for argv in ufw.commands(host, (SMTP,))] == [
+        "ufw allow proto tcp from any to any port 25 comment mailwizard",
+        "ufw --force delete allow proto tcp from any to any port 8443",
+        "ufw --force delete allow proto tcp from 192.168.1.0/24 to any port 143",
+    ]
+    # with IPv6 switched off its rules stay: the command would take those of IPv4 along
+    host.files["/etc/default/ufw"] = Written(b"IPV6=no\n")
+    six = f"### tuple ### allow tcp 25 ::/0 any ::/0 in comment={mark}\n"
+    host.files[ufw.FILES[1]] = Written(six.encode())
+    assert [ufw.port_of(rule) for rule in ufw.spent(host, (SMTP,))] == [8443, 143]
+
+
+def test_rules_of_ours_come_back_beside_those_that_others_added_since() -> None:
+    mark = f"comment={ufw.MARK.encode().hex()}"
+    old, new = (f"allow tcp {port} 0.0.0.0/0 any 0.0.0.0/0 in" for port in (8443, 25))
+    host = RecordedHost(programs={**walls.WALLS})
+    host.files = {path: Written(b"") for path in ufw.FILES}
+
+    def rules(*rows: str) -> None:
+        host.files[ufw.FILES[0]] = Written("".join(f"### tuple ### {r}\n" for r in rows).encode())
+
+    rules(f"{old} {mark}")
+    subject = UfwRules.of([old, new])
+    before = subject.capture(host)
+    rules(f"{new} {mark}")
+    after = subject.capture(host)
+    rules(f"{new} {mark}", "allow tcp 9000 0.0.0.0/0 any 0.0.0.0/0 in")
+    subject.restore(host, before, after)
+    found = [ufw.port_of(rule) for rule in ufw.tuples(host.read(ufw.FILES[0]).decode())]
+    assert found == [9000, 8443]
 
 
 def test_who_decided_about_ssh() -> None:

@@ -31,6 +31,15 @@ def due(look: Look, openings: Sequence[Opening]) -> tuple[Opening, ...]:
     return tuple(each for each in openings if not (each.ssh and decided(each.port)))
 
 
+def spent(look: Look, openings: Sequence[Opening]) -> tuple[int, ...]:
+    """Ports (TCP) at which a rule of ours lets everybody in yet, and nobody wants that any more."""
+    if firewall_of(look) != UFW:
+        return ()
+    gone = (rule for rule in ufw.spent(look, openings) if rule.startswith("allow tcp "))
+    ports = dict.fromkeys(ufw.port_of(rule) for rule in gone if ufw.is_public(rule))
+    return tuple(port for port in ports if not ufw.speaks_of(look, port))
+
+
 def _decided(look: Look) -> Callable[[int], bool]:
     kind = firewall_of(look)
     if kind == FIREWALLD:

@@ -15,7 +15,7 @@ from mailwizard.subjects import UfwRules
 
 @dataclass(frozen=True, slots=True)
 class UfwOpenings:
-    """ufw has these rules; undone by themselves if nobody can come in through them."""
+    """ufw has these rules and no others of ours; undone by itself if nobody can come in."""
 
     openings: tuple[Opening, ...]
     confirm: tuple[Probe, ...] = ()
@@ -35,7 +35,8 @@ class UfwOpenings:
         return previews.commands(guard.arming(), *ufw.commands(look, self.openings))
 
     def subjects(self, look: Look) -> Sequence[Subject]:
-        return (UfwRules.of(ufw.wanted(look, self.openings)),)
+        gone = ufw.spent(look, self.openings)
+        return (UfwRules.of([*ufw.wanted(look, self.openings), *gone]),)
 
     def apply(self, host: Host) -> None:
         names = {path: path.rpartition("/")[2] for path in ufw.FILES}

@@ -66,11 +66,11 @@ class UfwRules:
             for path in ufw.FILES
         ]
         if not all(exact):
-            # somebody else added rules since: ours alone go
+            # somebody else added rules since: ours alone go, and come back
             old = {rule for path in ufw.FILES for rule in ufw.tuples(_text(before[path]))}
             for rule in json.loads(self.name):
-                if rule in ufw.there(host) and rule not in old:
-                    host.run(ufw.deleting(rule))
+                if (rule in ufw.there(host)) is not (rule in old):
+                    host.run(ufw.allowing(rule) if rule in old else ufw.deleting(rule))
         for path, program, chain in ufw.FAMILIES:
             if host.ask([program, "-S", chain]).ok:
                 host.run([f"{program}-restore", "-n"], stdin=host.read(path).decode())
