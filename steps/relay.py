@@ -16,6 +16,7 @@ from mailwizard.changes import (
     MasterCfParameters,
     PostfixParameters,
     SecretTable,
+    SecretTableGone,
     Service,
 )
 from mailwizard.fields import NextHop, RelayAccount, RelayUser, SecretField, SenderPattern, Table
@@ -107,7 +108,7 @@ def services(context: Context) -> dict[str, str]:
         options += " -o inet_protocols=ipv4"
     entry = f"{WRAPPED} unix - - n - - smtp -o syslog_name=postfix/{WRAPPED} {options}"
     wrapped = any(transport(hop) == WRAPPED for hop in policies(context))
-    return {f"{WRAPPED}/unix": entry} if wrapped else {}
+    return {f"{WRAPPED}/unix": entry if wrapped else ""}
 
 
 def plan(context: Context) -> Iterator[Change]:
@@ -124,9 +125,10 @@ def plan(context: Context) -> Iterator[Change]:
             text = render("postfix/sender_relay.j2", senders=values)
             yield FileContent(table(context, name), text)
             yield LookupMap(table(context, name))
-    if wrapped := services(context):
-        yield MasterCfParameters(wrapped)
+    yield MasterCfParameters(services(context))
     yield PostfixParameters(parameters(context))
+    if not accounts:
+        yield SecretTableGone(table(context, "sasl_passwd"))
     yield Service("postfix", worker="postfix-worker", validate=(("postfix", "check"),), ready=(25,))
 
 

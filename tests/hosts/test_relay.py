@@ -115,6 +115,26 @@ def test_mail_goes_through_the_relay_and_back(host: Host, internet: Internet, po
     assert relay.received() == []
 
 
+def test_passwords_that_are_not_used_any_more_are_taken_away(
+    host: Host, internet: Internet
+) -> None:
+    program, relay = Program(host), internet.relay
+    before = host.tree(("/etc",), NOT_OURS)
+    answer(host, f"{relay.name}:465", relay.user, relay.password)
+    assert program.apply("relay").status == 0
+    assert host.run("postconf -M relay-smtps/unix").stdout.strip()
+    # a relay that knows this host by its address
+    answer(host, f"{relay.name}:25", "", "")
+    done = program.apply("relay")
+    assert "remove the passwords in" in done.stdout, done.stdout[-3000:] + done.stderr
+    assert not any(host.exists(path) for path in TABLES)
+    assert not host.run("postconf -M relay-smtps/unix", check=False).stdout.strip()
+    assert program("plan", "-a", ANSWERS, "relay").status == 0
+    undone = program("undo", "relay", "--yes")
+    assert undone.status == 0, undone.stderr
+    assert tree.diff(before, host.tree(("/etc",), NOT_OURS), times=False) == {}
+
+
 def test_any_password_is_taken_byte_for_byte(host: Host, internet: Internet) -> None:
     user = relay_user(internet, "odd", ODD)
     answer(host, internet.relay.name, user, ODD)

@@ -54,7 +54,8 @@ def postconf(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
     folder = words[words.index("-c") + 1] if "-c" in words else "/etc/postfix"
     rest = [word for word in words if word not in {"-c", folder}]
     option, names = (rest[0], rest[1:]) if rest and rest[0].startswith("-") else ("", rest)
-    act = {"-e": _set_main, "-P": _master, "-Px": _master, "-M": _services, "-n": _nothing}
+    act = {"-e": _set_main, "-P": _master, "-Px": _master, "-n": _nothing}
+    act |= {"-M": _services, "-MX": _ended}
     out = act.get(option, _show_main)(look, folder, names)
     return Completed(tuple(argv), 0, out)
 
@@ -87,14 +88,20 @@ def _services(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in lines if line[:1] not in {" ", "#", ""})
 
 
-def _set_service(look: RecordedLook, path: str, name: str, line: str) -> None:
+def _ended(look: RecordedLook, folder: str, names: Sequence[str]) -> str:
+    for name in names:
+        _set_service(look, f"{folder}/master.cf", name)
+    return ""
+
+
+def _set_service(look: RecordedLook, path: str, name: str, *line: str) -> None:
     kept, ours = [], False
     for each in look.read(path).decode().splitlines():
         # options belong to the line above them
         if each[:1] not in {" ", "\t"}:
             ours = each.split()[:2] == name.split("/")
         kept += [] if ours else [each]
-    look.files[path] = type(look.files[path])(("\n".join([*kept, line]) + "\n").encode())
+    look.files[path] = type(look.files[path])(("\n".join([*kept, *line]) + "\n").encode())
 
 
 def _master(look: RecordedLook, folder: str, settings: Sequence[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +11,13 @@ from support import programs
 from support.recorded import RecordedHost, Written
 
 from mailwizard.answers import Answers
-from mailwizard.changes import Credential, SecretTable
+from mailwizard.changes import Credential, SecretTable, SecretTableGone, Service
+from mailwizard.changes.secrets import HEADER
 from mailwizard.errors import BadAnswer, BadUsage
 from mailwizard.fields import NextHop, RelayAccount, RelayUser, SenderPattern, Table
 from mailwizard.model import Completed, Context, FileState, SecretRef
 from mailwizard.steps import relay
+from mailwizard.subjects import SecretFile
 
 PATH = "/etc/postfix/sasl_passwd"
 
@@ -216,3 +220,68 @@ def test_nothing_of_an_old_table_is_shown() -> None:
     shown = change.preview(host).text
     assert "secret" not in shown
     assert "user:••••••••" in shown
+
+
+def test_a_table_of_ours_goes_with_its_last_account_and_comes_back_with_an_undo() -> None:
+    host, gone = host_with(BOB="hunter2"), SecretTableGone(PATH)
+    assert not gone.needed(host)
+    host.files[PATH] = Written(b"# by hand\n[a]:587 user:secret\n")
+    assert not gone.needed(host), "somebody else's"
+    del host.files[PATH]
+    table((HOP, "bob")).apply(host)
+    left = {path: host.files[path].data for path in (PATH, f"{PATH}.db")}
+    assert gone.needed(host)
+    assert "hunter2" not in gone.preview(host).text + gone.shell(host)
+    subjects = [each for each in gone.subjects(host) if isinstance(each, SecretFile)]
+    for subject in subjects:
+        subject.preserve(host)
+    before = [subject.capture(host) for subject in subjects]
+    gone.apply(host)
+    assert not gone.needed(host)
+    assert not {PATH, f"{PATH}.db"} & set(host.files)
+    after = [subject.capture(host) for subject in subjects]
+    for subject, was, then in zip(subjects, before, after, strict=True):
+        subject.restore(host, was, then)
+    assert {path: host.files[path].data for path in left} == left
+    assert host.state(PATH).mode == 0o600
+
+
+@pytest.mark.parametrize(("head", "kept"), [(HEADER, False), ("# by hand", True)])
+def test_the_script_takes_away_no_table_but_ours(tmp_path: Path, head: str, kept: bool) -> None:
+    both = tmp_path / "a table", tmp_path / "a table.db"
+    for path in both:
+        path.write_text(f"{head}\n[a]:587\tuser:secret\n")
+    line = SecretTableGone(str(both[0])).shell(host_with())
+    for _ in range(2):
+        subprocess.run(["bash", "-euo", "pipefail", "-c", line], check=True)
+        assert [path.exists() for path in both] == [kept, kept]
+
+
+def test_what_the_step_no_longer_needs_is_taken_away() -> None:
+    host = host_with(PW="one")
+    host.programs |= programs.POSTFIX
+    host.files["/etc/postfix/main.cf"] = Written(b"")
+    host.files["/etc/postfix/master.cf"] = Written(b"smtp unix - - y - - smtp\n")
+
+    def due(hop: str, **login: Any) -> list[str]:
+        values = {"host": hop, "username": None, "password": None, "senders": {}} | login
+        found = []
+        for change in relay.plan(Context("relay", {"relay": values, **OTHERS}, host)):
+            if isinstance(change, Service) or not change.needed(host):
+                continue
+            change.apply(host)
+            found.append(change.title)
+        return found
+
+    assert "set options of relay-smtps" in due(
+        "[smtp.example.net]:465", username="bob", password=PASSWORD
+    )
+    assert "relay-smtps" in host.read("/etc/postfix/master.cf").decode()
+    found = due("[smtp.example.net]:25")
+    assert found[-1] == f"remove the passwords in {PATH}"
+    assert "end relay-smtps" in found
+    assert "relay-smtps" not in host.read("/etc/postfix/master.cf").decode()
+    assert due("[smtp.example.net]:25") == []
+
+
+OTHERS = {"hostname": {"fqdn": "mail.example.org", "address": "198.18.0.10", "address6": None}}

@@ -10,7 +10,7 @@ from mailwizard.changes.hostname import HostName, HostsEntry
 from mailwizard.changes.maps import LookupMap
 from mailwizard.changes.postfix import MasterCfParameters, PostfixParameters
 from mailwizard.changes.queue import WaitingMailRerouted
-from mailwizard.changes.secrets import Credential, SecretTable
+from mailwizard.changes.secrets import Credential, SecretTable, SecretTableGone
 from mailwizard.changes.service import Service
 from mailwizard.changes.signingkey import RetiredKey, SigningKey
 
@@ -29,6 +29,7 @@ __all__ = [
     "PrivateCertificate",
     "RetiredKey",
     "SecretTable",
+    "SecretTableGone",
     "Service",
     "SigningKey",
     "UserAccount",

@@ -115,6 +115,44 @@ class SecretTable:
         return list(_masked(there)) == list(_masked(self._with(DOTS for _ in self.entries)))
 
 
+@dataclass(frozen=True, slots=True)
+class SecretTableGone:
+    """A table of passwords that we wrote is there no more, nor what was compiled from it."""
+
+    path: str
+
+    @property
+    def title(self) -> str:
+        return f"remove the passwords in {self.path}"
+
+    @property
+    def follows(self) -> str:
+        return ""
+
+    def needed(self, look: Look) -> bool:
+        return look.read(self.path).startswith(f"{HEADER}\n".encode())
+
+    def preview(self, look: Look) -> Preview:
+        return previews.commands(["rm", "-f", *self._files(look)])
+
+    def subjects(self, look: Look) -> Sequence[Subject]:
+        compiled, source = self._files(look)
+        return (SecretFile(source), SecretGenerated(compiled))
+
+    def apply(self, host: Host) -> None:
+        # the source last: by it a run that was cut short is known
+        for path in self._files(host):
+            host.remove(path)
+
+    def shell(self, look: Look) -> str:
+        read = shlex.join(["head", "-n", "1", self.path])
+        gone = shlex.join(["rm", "-f", *self._files(look)])
+        return f'[ "$({read} 2>/dev/null)" != {shlex.quote(HEADER)} ] || {gone}'
+
+    def _files(self, look: Look) -> tuple[str, str]:
+        return LookupMap(self.path).compiled(look), self.path
+
+
 def _is_private(state: FileState) -> bool:
     return state.kind == "file" and not state.mode & 0o077 and state.uid == 0
 
