@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailwizard.model import Host, Look, Preview, Subject
+from mailwizard.probes.certificate import inspect
+from mailwizard.probes.deadline import CannotAsk
 from mailwizard.subjects import File, SecretFile
 
 AUTHORITY_DAYS = 3650
@@ -14,7 +17,8 @@ AUTHORITY_DAYS = 3650
 LONGEST = 64
 # Apple's programs refuse more (support.apple.com 103769)
 LEAF_DAYS = 825
-RENEW_SECONDS = LEAF_DAYS * 86400 // 3
+DAY = 86400
+RENEW_SECONDS = LEAF_DAYS * DAY // 3
 EC_KEY = ("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
 AUTHORITY_EXTENSIONS = (
     "basicConstraints=critical,CA:TRUE,pathlen:0",
@@ -73,7 +77,10 @@ class PrivateAuthority:
 
 @dataclass(frozen=True, slots=True)
 class PrivateCertificate:
-    """A key and a certificate of the private authority, for exactly these names."""
+    """A key and a certificate of the private authority, for exactly these names.
+
+    It ends with its authority at the latest: nobody would believe it any longer.
+    """
 
     folder: str
     names: tuple[str, ...]
@@ -90,14 +97,17 @@ class PrivateCertificate:
         key, chain = f"{self.folder}/mail.key", f"{self.folder}/fullchain.pem"
         if look.state(key).kind == "absent" or look.state(chain).kind == "absent":
             return True
-        lasts = ["openssl", "x509", "-in", chain, "-noout", "-checkend", str(RENEW_SECONDS)]
+        # one that was cut to its authority's whole days is not made again and again
+        due = max(0, min(RENEW_SECONDS, self._vouched(look) - 2 * DAY))
+        lasts = ["openssl", "x509", "-in", chain, "-noout", "-checkend", str(due)]
         trusted = ["openssl", "verify", "-CAfile", f"{self.folder}/ca.pem", chain]
         return names_in(look, chain) != set(self.names) or not (
             look.ask(lasts).ok and look.ask(trusted).ok
         )
 
     def preview(self, look: Look) -> Preview:
-        return Preview(f"{shlex.join(EC_KEY)} > mail.key\n{shlex.join(self._sign('.'))} > mail.crt")
+        signing = shlex.join(self._sign(".", self._days(look)))
+        return Preview(f"{shlex.join(EC_KEY)} > mail.key\n{signing} > mail.crt")
 
     def subjects(self, look: Look) -> Sequence[Subject]:
         return (SecretFile(f"{self.folder}/mail.key"), File(f"{self.folder}/fullchain.pem"))
@@ -107,7 +117,7 @@ class PrivateCertificate:
         with host.draft({"extensions": self._extensions().encode(), "key": key}) as draft:
             subject = ["-subj", f"/CN={fitting(self.names[0])}"]
             request = host.run(["openssl", "req", "-new", "-key", f"{draft}/key", *subject]).out
-            leaf = host.run(self._sign(draft), stdin=request).out.encode()
+            leaf = host.run(self._sign(draft, self._days(host)), stdin=request).out.encode()
         authority = host.read(f"{self.folder}/ca.pem")
         _write_key(host, f"{self.folder}/mail.key", key)
         host.write(f"{self.folder}/fullchain.pem", leaf + authority)
@@ -120,9 +130,19 @@ class PrivateCertificate:
         usage = "extendedKeyUsage=serverAuth\nkeyUsage=critical,digitalSignature\n"
         return f"subjectAltName={names}\n{usage}basicConstraints=critical,CA:FALSE\n"
 
-    def _sign(self, draft: str) -> list[str]:
+    def _vouched(self, look: Look) -> int:
+        """For how many seconds yet the authority is valid; one that is still to be made: all."""
+        try:
+            return int(inspect(look, f"{self.folder}/ca.pem").ends - time.time())
+        except CannotAsk:
+            return AUTHORITY_DAYS * DAY
+
+    def _days(self, look: Look) -> int:
+        return max(1, min(LEAF_DAYS, self._vouched(look) // DAY))
+
+    def _sign(self, draft: str, days: int) -> list[str]:
         authority = ["-CA", f"{self.folder}/ca.pem", "-CAkey", f"{self.folder}/ca.key"]
-        lasting = ["-days", str(LEAF_DAYS), "-extfile", f"{draft}/extensions"]
+        lasting = ["-days", str(days), "-extfile", f"{draft}/extensions"]
         return ["openssl", "x509", "-req", *authority, *lasting]
 
 

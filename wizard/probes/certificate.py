@@ -45,12 +45,18 @@ class Facts:
 
 def inspect(look: Look, path: str) -> Facts:
     """The first certificate of a PEM file; raises CannotAsk where there is none to read."""
+    return next(inspected(look, path))
+
+
+def inspected(look: Look, path: str) -> Iterator[Facts]:
+    """Every certificate of a PEM file, one at least; raises CannotAsk where one is not to read."""
     found = certificates(look.read(path))
     if not found:
         state = look.state(path)
         why = "is not there" if state.kind == "absent" else "holds no certificate (PEM)"
         raise CannotAsk(Trouble.UNREACHABLE, f"{path} {why}")
-    return describe(look, path, found[0])
+    for der in found:
+        yield describe(look, path, der)
 
 
 def describe(look: Look, path: str, der: bytes) -> Facts:
@@ -149,6 +155,10 @@ class CertificateNames(OfCertificate):
         return passed(f"it holds {', '.join(self.names)}")
 
 
+def _called(facts: Facts) -> str:
+    return sanitise.clean(facts.subject, limit=1) or "(no name)"
+
+
 def holds(names: tuple[str, ...], wanted: str) -> bool:
     """Whether a name is there, or a `*` for its first label (RFC 9525 6.3)."""
     name = wanted.lower().rstrip(".")
@@ -158,7 +168,7 @@ def holds(names: tuple[str, ...], wanted: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CertificateDates(OfCertificate):
-    """The certificate is valid, and will be for a while.
+    """The certificate and those of its chain are valid, and will be for a while.
 
     renewed: a program looks after it, so that one that lasts for days only is no mistake.
     """
@@ -167,23 +177,37 @@ class CertificateDates(OfCertificate):
     id: ClassVar[str] = "TLS-07"
     title: ClassVar[str] = "The certificate is valid for a while yet"
 
-    def _judge(self, facts: Facts) -> Result:
+    def ask(self, host: Host) -> Result:
+        try:
+            chain = list(inspected(host, self.chain))
+        except CannotAsk as trouble:
+            return could_not_ask(trouble)
+        # without those that vouch for it, a certificate is as good as none
+        latest = max(chain, key=lambda one: one.begins)
+        first = min(chain, key=lambda one: one.ends)
+        one = latest if time.time() < latest.begins else first
+        rows = () if one is chain[0] else one.rows
+        return replace(self._valid(chain[0], one), transcript=(*chain[0].rows, *rows))
+
+    def _valid(self, ours: Facts, facts: Facts) -> Result:
+        """The verdict by that certificate of the chain which is the first to be over."""
         now = time.time()
         left = (facts.ends - now) / _DAY
+        who = "it" if facts is ours else f"in its chain the certificate of {_called(facts)}"
         fix = (
-            f"{_RENEW} (one of the private authority: mailwizard apply -a ANSWERS certificates), "
-            "and see why that does not happen by itself."
+            f"{_RENEW} (one of the private authority: mailwizard apply -a ANSWERS certificates) "
+            "with its whole chain, and see why that does not happen by itself."
         )
         if now < facts.begins:
-            said = "it is not valid yet (or this host's clock is wrong)"
+            said = f"{who} is not valid yet (or this host's clock is wrong)"
             return failed(said, "valid now", "The administrator: is the clock right?")
         if left <= 0:
-            return failed(f"it expired {-left:.0f} days ago", "valid now", fix)
+            return failed(f"{who} expired {-left:.0f} days ago", "valid now", fix)
         # some authorities give them for days or hours only
-        if left <= (min(7, facts.days / 4) if self.renewed else 7):
-            return failed(f"it expires in {left:.0f} days", "more than a week", fix)
-        if left < facts.days / 3:
-            said = f"it expires in {left:.0f} of its {facts.days:.0f} days"
+        if left <= (min(7, ours.days / 4) if self.renewed else 7):
+            return failed(f"{who} expires in {left:.0f} days", "more than a week", fix)
+        if left < ours.days / 3:
+            said = f"{who} expires in {left:.0f} of its {facts.days:.0f} days"
             return warned(said, "renewed when a third of its time is left", fix)
         return passed(f"valid for {left:.0f} days yet")
 

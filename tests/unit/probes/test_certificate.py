@@ -96,6 +96,28 @@ def test_time_goes_by(
 
 
 @pytest.mark.parametrize(
+    ("later", "outcome", "said"),
+    [
+        (0, WARN, "in its chain the certificate of CN=Authority expires in 99 of its 99 days"),
+        (95, FAIL, "in its chain the certificate of CN=Authority expires in 4 days"),
+        (105, FAIL, "in its chain the certificate of CN=Authority expired 6 days ago"),
+        (-2, FAIL, "it is not valid yet"),
+    ],
+)
+def test_a_chain_is_valid_for_as_long_as_each_of_its_certificates(
+    pkis: Pkis, monkeypatch: pytest.MonkeyPatch, later: int, outcome: Outcome, said: str
+) -> None:
+    pki = pkis(days=365)
+    host = CertificateHost(pki)
+    host.files[CHAIN].data += Path(pki.ca).read_bytes()
+    now = time.time() + later * 86400
+    monkeypatch.setattr("mailwizard.probes.certificate.time.time", lambda: now)
+    result = probes.CertificateDates(CHAIN).ask(host)
+    assert (result.outcome, said in result.said) == (outcome, True), result
+    assert any("s:CN=Authority" in row for row in result.transcript) is (later >= 0)
+
+
+@pytest.mark.parametrize(
     "make", [case[1] for case in CASES if case[0] != "files"], ids=lambda make: make().id
 )
 def test_no_certificate_and_no_openssl_are_unknown(pkis: Pkis, make: Callable[[], Probe]) -> None:
