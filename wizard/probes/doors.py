@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar
@@ -89,9 +89,17 @@ class PublicPortsReached:
                     "listen on all addresses?",
                     rows,
                 )
-        shown = ", ".join(map(str, sorted({*self.ports, *self.ssh})))
-        families = " and ".join(dict.fromkeys(one.family for one in tried if not one.trouble))
-        return passed(f"let in: {shown}, over {families or 'no family yet'}", rows)
+        return passed("; ".join(self._seen(tried)) or "no port is to be let in", rows)
+
+    def _seen(self, tried: Sequence[Tried]) -> Iterator[str]:
+        """What strangers reached; a refusal where nobody listens may be the firewall's as well."""
+        came_in = [one for one in tried if one.trouble is None]
+        reached = {one.port for one in came_in}
+        if reached:
+            families = " and ".join(dict.fromkeys(one.family for one in came_in))
+            yield f"let in: {_listed(reached)}, over {families}"
+        if unseen := {*self.ports, *self.ssh} - reached:
+            yield f"nobody listens at {_listed(unseen)}: not seen"
 
     def _try(self, place: Seat) -> list[Tried]:
         wanted = dict.fromkeys((*self.ssh, *self.ports, *self.closed))
@@ -124,6 +132,10 @@ class PublicPortsReached:
         # reached over IPv4 alone: right for a host that has no address of the other family
         only4 = "IPv4" in _families(waiting, one.port)
         return f"nobody listens on {where}" if only4 and self.address6 else ""
+
+
+def _listed(ports: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(ports)))
 
 
 def _briefly(trouble: CannotAsk) -> str:

@@ -55,7 +55,13 @@ def knocking(
         (ONLY_4, {(V6, 25): REFUSED}, "", "pass", "over IPv4"),
         (ONLY_4, {(V6, 25): REFUSED}, "fd00::1", "fail", "nobody listens on port 25 over IPv6"),
         # a port that is used now and then, such as an authority's way in
-        ("", {(V4, 25): REFUSED, (V6, 25): REFUSED}, "fd00::1", "pass", "over no family yet"),
+        (
+            "",
+            {(V4, 25): REFUSED, (V6, 25): REFUSED},
+            "fd00::1",
+            "pass",
+            "nobody listens at 25: not seen",
+        ),
         ("", {(V4, 25): SILENT}, "", "fail", "not let in to port 25 over IPv4"),
     ],
 )
@@ -70,6 +76,18 @@ def test_a_public_port(
     host = knocking(monkeypatch, listening, troubles)
     result = PublicPortsReached((25,), address6=address6).ask(host)
     assert (result.outcome, said in result.said) == (Outcome(outcome), True), result.said
+
+
+def test_a_port_without_a_listener_is_not_told_to_be_let_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # the firewall may have refused it: our own answers as if nobody listened
+    shut = {(V4, 80): REFUSED, (V6, 80): REFUSED, (V4, 443): REFUSED, (V6, 443): REFUSED}
+    result = PublicPortsReached((443, 25, 80)).ask(knocking(monkeypatch, BOTH, shut))
+    assert result.outcome is Outcome.PASS
+    assert result.said == "let in: 25, over IPv4 and IPv6; nobody listens at 80, 443: not seen"
+    none = PublicPortsReached(()).ask(knocking(monkeypatch, BOTH, {}))
+    assert (none.outcome, none.said) == (Outcome.PASS, "no port is to be let in")
 
 
 def test_somebody_must_answer_for_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
