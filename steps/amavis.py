@@ -141,7 +141,7 @@ def _viruses(context: Context) -> Iterator[Change]:
         yield FileContent(watch, render("clamav/definitions.path.j2", folder=folder, unit=unit))
         yield Service("freshclam", "restart", follow="", stage=stage)
         yield Service("definitions-watch", "restart", follow=watch, stage=stage)
-        if definitions(context).files(context.look):
+        if not definitions(context).missing(context.look):
             proofs = (definitions(context),)
             yield Service("clamav", "restart", follow="", stage=stage, proofs=proofs)
         socket = context.platform.path("clamd-socket")

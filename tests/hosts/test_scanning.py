@@ -102,6 +102,17 @@ def test_without_definitions_the_step_says_so_and_mail_goes_on(
     assert Program(host)("check", "amavis").status == 0
 
 
+def test_half_of_the_definitions_are_as_good_as_none(host: Host) -> None:
+    # as while freshclam fetches them: the scanner's unit waits for the rest
+    host.run("echo >/var/lib/clamav/daily.cvd")
+    try:
+        said = applied(host)
+        assert "not complete, main is missing" in said, said
+        assert verdicts(host, "amavis")["CLAMAV"][0] == "warn"
+    finally:
+        host.run("rm /var/lib/clamav/daily.cvd")
+
+
 def test_definitions_that_come_are_used_by_themselves(host: Host, internet: Internet) -> None:
     host.run(DEFINITIONS)
     python(host, SCANS)

@@ -87,8 +87,16 @@ def test_each_stage_is_proved_by_a_message_of_its_own(host: RecordedHost) -> Non
     }
 
 
-def test_a_scanner_with_definitions_is_waited_for(host: RecordedHost) -> None:
-    host.files["/var/lib/clamav/daily.cvd"] = Written(b"x")
+def scanners(host: RecordedHost) -> list[Service]:
+    """What starts the scanner."""
     changes = amavis.STEP.plan(context(host, "virus = true\n"))
-    (scanner,) = [c for c in changes if isinstance(c, Service) and c.role == "clamav"]
+    return [each for each in changes if isinstance(each, Service) and each.role == "clamav"]
+
+
+def test_a_scanner_with_definitions_is_waited_for(host: RecordedHost) -> None:
+    for name in ("main.cvd", "daily.cld"):
+        # with one of them its unit does not start
+        assert scanners(host) == []
+        host.files[f"/var/lib/clamav/{name}"] = Written(b"x")
+    (scanner,) = scanners(host)
     assert [proof.id for proof in scanner.proofs] == ["CLAMAV"]

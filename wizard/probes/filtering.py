@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 import time
@@ -18,11 +19,12 @@ from mailwizard.probes.dialogue import Dialogue, Transcript
 from mailwizard.probes.milter import clamd
 from mailwizard.probes.queued import taken_back
 from mailwizard.probes.taken import Taken
-from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
+from mailwizard.probes.verdict import failed, passed, unknown, warned
 from mailwizard.probes.wire import Greeted
 
 UNCHECKED = "***UNCHECKED***"
-_DEFINITIONS = (".cvd", ".cld", ".hdb", ".ndb")
+# what the scanner's unit waits for (clamav-daemon.service, ConditionPathExistsGlob=)
+_DEFINITIONS, _FORMS = ("main", "daily"), (".cvd", ".cld", ".inc")
 _LOG = "`journalctl -u amavis -n 20` says why"
 _LOOP = (
     "The administrator: 127.0.0.1:10025 in master.cf must have content_filter= and smtpd_milters=, "
@@ -275,35 +277,57 @@ class VirusDefinitions:
     def by_hand(self) -> str:
         return f"printf 'zVERSION\\0' | nc -U {shlex.quote(self.socket)}"
 
-    def files(self, look: Look) -> list[str]:
-        """What the scanner takes its definitions from; without any it does not start."""
-        return [name for name in look.list(self.database) if name.endswith(_DEFINITIONS)]
+    def missing(self, look: Look) -> list[str]:
+        """Without these the scanner does not start: freshclam has yet to bring them."""
+        there = {posixpath.splitext(name) for name in look.list(self.database)}
+        return [each for each in _DEFINITIONS if not there & {(each, form) for form in _FORMS}]
 
     def ask(self, host: Host) -> Result:
         expected = f"definitions at most {self.oldest_days} days old"
-        names = self.files(host)
-        if not names:
-            return warned(
-                f"there are no virus definitions in {self.database}: nothing can be scanned",
-                expected,
-                "The administrator: `systemctl status clamav-freshclam` says why they do not come; "
-                "the host must reach database.clamav.net, or a mirror named in freshclam.conf. "
-                "The scanner starts by itself when they have come.",
-            )
+        if missing := self.missing(host):
+            return _not_there(self.database, missing, expected)
         try:
             said = clamd(self.socket, b"zVERSION\0", Deadline(self.deadline - 1))
         except CannotAsk as trouble:
-            return _scanner_down(could_not_ask(trouble).said, expected, names)
+            return _silent(host, trouble, expected)
         return _aged(said, self.oldest_days, expected)
 
 
-def _scanner_down(why: str, expected: str, names: list[str]) -> Result:
-    return failed(
-        f"there are definitions ({', '.join(names[:3])}), but the scanner does not answer: {why}",
+def _not_there(database: str, missing: list[str], expected: str) -> Result:
+    none = f"there are no virus definitions in {database}"
+    half = f"the virus definitions in {database} are not complete, {missing[0]} is missing"
+    return warned(
+        f"{half if len(missing) < len(_DEFINITIONS) else none}: nothing can be scanned",
         expected,
-        "The administrator: systemctl restart clamav-daemon; `journalctl -u clamav-daemon -n 20` "
-        "says why. Loading the definitions takes some seconds.",
+        "The administrator: `systemctl status clamav-freshclam` says why they do not come; "
+        "the host must reach database.clamav.net, or a mirror named in freshclam.conf. "
+        "The scanner starts by itself when they have come.",
     )
+
+
+def _silent(host: Host, trouble: CannotAsk, expected: str) -> Result:
+    """A scanner that is only just reading its definitions answers when it has read them all."""
+    unit = host.platform.unit("clamav")
+    if trouble.kind is Trouble.TIMED_OUT or _starting(host, unit):
+        return warned(
+            "the scanner is starting and does not answer yet: nothing can be scanned",
+            expected,
+            "Reading the definitions takes a minute, on a small host several: check again then. "
+            f"If it stays so, the administrator: `journalctl -u {unit} -n 20`.",
+        )
+    return failed(
+        f"there are definitions, but the scanner does not answer: {trouble.sentence}",
+        expected,
+        f"The administrator: systemctl restart {unit}; `journalctl -u {unit} -n 20` says why.",
+    )
+
+
+def _starting(look: Look, unit: str) -> bool:
+    """On its way, or asked to start when the last of the definitions was not there yet."""
+    names = "ActiveState,ConditionResult,ConditionTimestampMonotonic"
+    shown = look.ask(["systemctl", "show", "-p", names, unit]).out.splitlines()
+    tried = "ConditionTimestampMonotonic=0" not in shown
+    return "ActiveState=activating" in shown or ("ConditionResult=no" in shown and tried)
 
 
 def _aged(said: str, oldest: int, expected: str) -> Result:

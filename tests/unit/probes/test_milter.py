@@ -13,7 +13,7 @@ from support.fake_servers import FakeServer, reset, silent
 from support.recorded import RecordedHost, Written
 
 from mailwizard import probes
-from mailwizard.model import Outcome
+from mailwizard.model import Completed, Outcome
 from mailwizard.probes.deadline import CannotAsk, Deadline
 from mailwizard.probes.filtering import _aged
 from mailwizard.probes.milter import clamd, negotiated
@@ -85,15 +85,68 @@ def test_only_an_answer_counts(tmp_path: Path) -> None:
         clamd(str(tmp_path / "nobody"), b"zPING\0", Deadline(2))
 
 
-def test_definitions_that_are_missing_or_unused_are_told(tmp_path: Path) -> None:
-    socket_path = str(tmp_path / "nobody")
-    host = RecordedHost(folders={"/var/lib/clamav"})
-    asked = probes.VirusDefinitions("/var/lib/clamav", socket_path)
-    missing = asked.ask(host)
-    assert (missing.outcome, "no virus definitions" in missing.said) == (Outcome.WARN, True)
-    host.files["/var/lib/clamav/daily.cvd"] = Written(b"x")
-    down = asked.ask(host)
-    assert (down.outcome, "does not answer" in down.said) == (Outcome.FAIL, True)
+DATABASE = "/var/lib/clamav"
+SHOW = (
+    "systemctl show -p ActiveState,ConditionResult,ConditionTimestampMonotonic "
+    "clamav-daemon.service"
+)
+
+
+def knowing(*names: str, unit: str = "active yes 7") -> RecordedHost:
+    """A host with these definitions, and what systemd says of the scanner."""
+    active, held, when = unit.split()
+    shown = f"ActiveState={active}\nConditionResult={held}\nConditionTimestampMonotonic={when}\n"
+    host = RecordedHost(folders={DATABASE}, answers={SHOW: Completed((), 0, shown)})
+    host.files = {f"{DATABASE}/{name}": Written(b"x") for name in names}
+    return host
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ((), "no virus definitions"),
+        (("bytecode.cvd", "local.ndb"), "no virus definitions"),
+        (("daily.cvd", "main.cvd.part"), "not complete, main is missing"),
+        (("main.cld", "main-1.cvd.sign"), "not complete, daily is missing"),
+    ],
+)
+def test_definitions_that_are_missing_are_told(
+    tmp_path: Path, names: tuple[str, ...], said: str
+) -> None:
+    result = probes.VirusDefinitions(DATABASE, str(tmp_path / "nobody")).ask(knowing(*names))
+    assert (result.outcome, said in result.said) == (Outcome.WARN, True), result
+
+
+@pytest.mark.parametrize(
+    ("unit", "outcome", "said"),
+    [
+        ("active yes 7", Outcome.FAIL, "does not answer"),
+        ("inactive yes 7", Outcome.FAIL, "does not answer"),
+        ("inactive no 0", Outcome.FAIL, "does not answer"),
+        ("activating yes 7", Outcome.WARN, "is starting"),
+        # the last of them came just now
+        ("inactive no 7", Outcome.WARN, "is starting"),
+    ],
+)
+def test_a_scanner_that_starts_is_no_fault(
+    tmp_path: Path, unit: str, outcome: Outcome, said: str
+) -> None:
+    host = knowing("daily.cvd", "main.inc", unit=unit)
+    result = probes.VirusDefinitions(DATABASE, str(tmp_path / "nobody")).ask(host)
+    assert (result.outcome, said in result.said) == (outcome, True), result
+
+
+def test_a_scanner_that_reads_its_definitions_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes.VirusDefinitions, "deadline", 1.3)
+    path = str(tmp_path / "clamd.ctl")
+    with socket.socket(socket.AF_UNIX) as held:
+        # as systemd does until clamd takes it over
+        held.bind(path)
+        held.listen()
+        result = probes.VirusDefinitions(DATABASE, path).ask(knowing("daily.cvd", "main.cvd"))
+    assert (result.outcome, "is starting" in result.said) == (Outcome.WARN, True), result
 
 
 @pytest.mark.parametrize(
