@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from mailwizard import probes
 from mailwizard.changes import (
     FileContent,
+    KeyedEntries,
     MasterCfParameters,
     PostfixParameters,
     Service,
+    Stopped,
     WaitingMailRerouted,
 )
 from mailwizard.fields import Bool, Choice
@@ -23,6 +25,8 @@ INBOUND, BACK, ORIGINATING, SIGNED = 10024, 10025, 10026, 10027
 FROM_WORLD, FROM_US = 2, 1
 # with less a large message, or the update of the definitions, brings the host to a standstill
 VIRUS_MEMORY = 3 * 2**30
+# what Debian's scanner takes by itself
+STREAM_MIB = 25
 # what is asked of every filter: our own word for it, no names, no patience for the world's rules
 TRANSPORT = {
     "smtp_data_done_timeout": "1200",
@@ -141,15 +145,33 @@ def _viruses(context: Context) -> Iterator[Change]:
         yield FileContent(watch, render("clamav/definitions.path.j2", folder=folder, unit=unit))
         yield Service("freshclam", "restart", follow="", stage=stage)
         yield Service("definitions-watch", "restart", follow=watch, stage=stage)
+        scanner = context.platform.path("clamd.conf")
+        yield KeyedEntries(scanner, " ", {"StreamMaxLength": stream(context)})
         if not definitions(context).missing(context.look):
             proofs = (definitions(context),)
-            yield Service("clamav", "restart", follow="", stage=stage, proofs=proofs)
+            yield Service("clamav", "restart", follow=scanner, stage=stage, proofs=proofs)
         socket = context.platform.path("clamd-socket")
         yield FileContent(path, render("amavis/virus.j2", wait=wait, socket=socket))
         yield _filter(path, stage, _finds_virus(context))
     elif context.look.state(path).kind != "absent":
         yield FileContent(path, render("amavis/nothing.j2", what="viruses"))
         yield _filter(path, stage)
+        yield from _without_scanner(context)
+
+
+def stream(context: Context) -> str:
+    """The scanner takes any attachment that gets here; one too large for it is never scanned."""
+    largest = -(-context.of("postfix")["message_size"] // 2**20)
+    return f"StreamMaxLength {max(STREAM_MIB, largest)}M"
+
+
+def _without_scanner(context: Context) -> Iterator[Change]:
+    """What was started for the scanner ends, and gives its memory back."""
+    # the last is ours alone: while it is there, the others run for us
+    roles = ("freshclam", "clamav", "clamav-socket", "definitions-watch")
+    ours = [Stopped(role) for role in roles if context.platform.unit(role)]
+    if ours[-1].needed(context.look):
+        yield from ours
 
 
 def _spam(context: Context) -> Iterator[Change]:

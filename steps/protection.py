@@ -12,6 +12,7 @@ from mailwizard.changes import (
     MasterCfParameters,
     PostfixParameters,
     Service,
+    Stopped,
 )
 from mailwizard.fields import Bool, Listing
 from mailwizard.fields.protection import ZEN, BlocklistField, HeaderChecks, blocklist
@@ -105,6 +106,7 @@ def header_lines(context: Context) -> list[str]:
 
 def plan(context: Context) -> Iterator[Change]:
     """Tables first, then the lists that name them, then the daemons."""
+    asked = POLICY.encode() in context.look.read(context.platform.path("main.cf"))
     if context["resolver"]:
         proofs = (own_resolver(context),)
         yield Service("resolver", "restart", listens=(53,), proofs=proofs, follow="")
@@ -130,6 +132,8 @@ def plan(context: Context) -> Iterator[Change]:
         guards=guards(context),
         ready=(25,),
     )
+    if asked and not context["greylist"]:
+        yield Stopped("greylist")
 
 
 def guards(context: Context) -> tuple[Probe, ...]:

@@ -9,9 +9,9 @@ from support import programs
 from support.recorded import RecordedHost, Written
 
 from mailwizard.answers import Answers
-from mailwizard.changes import FileContent, Service
-from mailwizard.model import Change, Context
-from mailwizard.steps import STEPS, amavis
+from mailwizard.changes import FileContent, KeyedEntries, Service, Stopped
+from mailwizard.model import Change, Completed, Context
+from mailwizard.steps import STEPS, amavis, protection
 
 ANSWERS = """
 [hostname]
@@ -32,9 +32,9 @@ def host() -> RecordedHost:
     return made
 
 
-def context(host: RecordedHost, chosen: str = "") -> Context:
+def context(host: RecordedHost, chosen: str = "", step: str = "amavis") -> Context:
     found, _ = Answers.from_text(ANSWERS + chosen, STEPS).examine(STEPS, host)
-    return Context("amavis", found, host)
+    return Context(step, found, host)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,77 @@ def test_a_scanner_with_definitions_is_waited_for(host: RecordedHost) -> None:
         host.files[f"/var/lib/clamav/{name}"] = Written(b"x")
     (scanner,) = scanners(host)
     assert [proof.id for proof in scanner.proofs] == ["CLAMAV"]
+
+
+@pytest.mark.parametrize(
+    ("size", "taken"), [("10 MiB", "25M"), ("50 MiB", "50M"), ("70000001", "67M")]
+)
+def test_the_scanner_takes_what_a_message_may_hold(
+    host: RecordedHost, size: str, taken: str
+) -> None:
+    host.files["/etc/clamav/clamd.conf"] = Written(
+        b"User clamav\nStreamMaxLength 25M\nBytecode on\n"
+    )
+    chosen = f"virus = true\n[postfix]\nmessage_size = '{size}'\n"
+    (entries,) = [c for c in amavis.STEP.plan(context(host, chosen)) if isinstance(c, KeyedEntries)]
+    assert entries.needed(host) is (taken != "25M")
+    entries.apply(host)
+    text = host.read("/etc/clamav/clamd.conf").decode()
+    assert text == f"User clamav\nStreamMaxLength {taken}\nBytecode on\n"
+
+
+def test_a_scanner_that_reads_other_limits_starts_anew(host: RecordedHost) -> None:
+    host.files |= {f"/var/lib/clamav/{name}.cvd": Written(b"x") for name in ("main", "daily")}
+    assert [each.follow for each in scanners(host)] == ["/etc/clamav/clamd.conf"]
+
+
+def running(host: RecordedHost, *units: str) -> None:
+    """These run, and would at boot."""
+    for unit in units:
+        argv = f"systemctl show -p UnitFileState,ActiveState {unit}"
+        host.answers[argv] = Completed((), 0, "UnitFileState=enabled\nActiveState=active\n")
+
+
+SCANNER = (
+    *("clamav-freshclam.service", "clamav-daemon.service", "clamav-daemon.socket"),
+    "mailwizard-definitions.path",
+)
+
+
+@pytest.mark.parametrize("virus", ["true", "false"])
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_scanner_of_ours_ends_when_it_is_not_wanted(
+    host: RecordedHost, virus: str, ours: bool
+) -> None:
+    host.files[VIRUS] = Written(b"x")
+    running(host, *SCANNER[: None if ours else -1])
+    changes = list(amavis.STEP.plan(context(host, f"virus = {virus}\n")))
+    ended = [change for change in changes if isinstance(change, Stopped)]
+    for change in ended:
+        change.apply(host)
+    wanted = SCANNER if ours and virus == "false" else ()
+    assert host.ran == [("systemctl", "disable", "--quiet", "--now", unit) for unit in wanted]
+    # when the filter asks it no more
+    assert not ended or changes.index(ended[0]) > changes.index(next(stages(host, "virus = false")))
+
+
+@pytest.mark.parametrize("greylist", ["true", "false"])
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_policy_server_that_is_asked_no_more_ends(
+    host: RecordedHost, greylist: str, asked: bool
+) -> None:
+    lists = f"permit_mynetworks, {protection.POLICY}" if asked else "permit_mynetworks"
+    host.files["/etc/postfix/main.cf"] = Written(
+        f"smtpd_recipient_restrictions = {lists}\n".encode()
+    )
+    running(host, "postgrey.service")
+    chosen = f"[protection]\ngreylist = {greylist}\n"
+    last = list(protection.STEP.plan(context(host, chosen, "protection")))[-1]
+    assert isinstance(last, Stopped) is (asked and greylist == "false")
+
+
+def test_what_does_not_run_is_not_stopped(host: RecordedHost) -> None:
+    assert not Stopped("greylist").needed(host)
+    running(host, "postgrey.service")
+    assert Stopped("greylist").needed(host)
+    assert Stopped("greylist").shell(host).endswith("--now postgrey.service || true")

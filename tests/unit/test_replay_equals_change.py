@@ -71,6 +71,12 @@ ALIASES = [
     "  begins with a blank\nroot: bob\n",
     '"quoted name": |"/bin/prog $x"\nroot: bob\n# end',
 ]
+CLAMD = [
+    "",
+    "LogTime true\nStreamMaxLength 25M\nBytecode true\n",
+    "# StreamMaxLength 1M\nstreammaxlength\t25M \nExample\nStreamMaxLength 10M\nLogFile x",
+    "StreamMaxLength   50M\n",
+]
 HOSTS = [
     "",
     "127.0.0.1 localhost\n",
@@ -152,6 +158,21 @@ def test_entries_in_a_shared_file(host: LocalHost, tmp_path: Path, before: str, 
         assert (ended.returncode, ended.stderr) == (0, b"")
         assert (replayed / "aliases").read_bytes() == (changed / "aliases").read_bytes()
     assert not (replayed / "owned").exists()
+
+
+@pytest.mark.parametrize("before", CLAMD)
+def test_entries_with_a_blank_behind_the_key(host: LocalHost, tmp_path: Path, before: str) -> None:
+    changed, replayed = (folder / "clamd.conf" for folder in folders(tmp_path))
+    for path in (changed, replayed):
+        path.write_text(before)
+        change = KeyedEntries(str(path), " ", {"StreamMaxLength": "StreamMaxLength 50M"})
+        if path == changed:
+            change.apply(host)
+            assert not change.needed(host)
+        else:
+            assert replay(change.shell(host), replayed.parent).returncode == 0
+    assert replayed.read_text() == changed.read_text()
+    assert changed.read_text().count("\nStreamMaxLength") <= 1
 
 
 @pytest.mark.parametrize("before", HOSTS)

@@ -13,6 +13,7 @@ from mailwizard.changes.queue import WaitingMailRerouted
 from mailwizard.changes.secrets import Credential, SecretTable, SecretTableGone
 from mailwizard.changes.service import Service
 from mailwizard.changes.signingkey import RetiredKey, SigningKey
+from mailwizard.changes.stopped import Stopped
 
 __all__ = [
     "AcmeCertificate",
@@ -32,6 +33,7 @@ __all__ = [
     "SecretTableGone",
     "Service",
     "SigningKey",
+    "Stopped",
     "UserAccount",
     "WaitingMailRerouted",
     "firewall_rules",

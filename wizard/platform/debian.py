@@ -83,6 +83,7 @@ _PATHS = {
     "amavis-virus": "/etc/amavis/conf.d/62-mailwizard-virus",
     "amavis-spam": "/etc/amavis/conf.d/63-mailwizard-spam",
     "quarantine": "/var/lib/amavis/virusmails",
+    "clamd.conf": "/etc/clamav/clamd.conf",
     "clamd-socket": "/run/clamav/clamd.ctl",
     "opendkim.conf": "/etc/opendkim.conf",
     "policyd-spf": "/usr/bin/policyd-spf",

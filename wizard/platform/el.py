@@ -54,6 +54,7 @@ _PATHS = {
     "amavis-virus": "/etc/amavisd/mailwizard-virus.conf",
     "amavis-spam": "/etc/amavisd/mailwizard-spam.conf",
     "quarantine": "/var/spool/amavisd/quarantine",
+    "clamd.conf": "/etc/clamd.d/amavisd.conf",
     "clamd-socket": "/run/clamd.amavisd/clamd.sock",
     "opendkim.conf": "/etc/opendkim.conf",
     "policyd-spf": "/usr/libexec/postfix/policyd-spf",

@@ -62,6 +62,7 @@ _PATHS = {
     "amavis-virus": "/etc/amavisd-mailwizard-virus.conf",
     "amavis-spam": "/etc/amavisd-mailwizard-spam.conf",
     "quarantine": "/var/spool/amavis/virusmails",
+    "clamd.conf": "/etc/clamd.conf",
     "clamd-socket": "/run/clamav/clamd-socket",
     "opendkim.conf": "/etc/opendkim/opendkim.conf",
     "policyd-spf": "/usr/lib/policyd-spf-perl",
