@@ -15,15 +15,13 @@ from mailwizard.changes import (
     Stopped,
 )
 from mailwizard.fields import Bool, Listing
-from mailwizard.fields.protection import ZEN, BlocklistField, HeaderChecks, blocklist
+from mailwizard.fields.protection import ZEN, BlocklistField, HeaderChecks, blocklist, watched
 from mailwizard.model import Change, Context, Probe, Question, Step
 from mailwizard.render import render
-from mailwizard.steps import postfix
+from mailwizard.steps import postfix, resolver
 
 POLICY_PORT = 10023
 GREYLIST_DELAY = 300
-LOOPBACK = "127.0.0.1"
-KEPT = ("search", "domain", "options", "sortlist")
 # mail goes on where the policy server does not: it only ever asks strangers to come back
 POLICY = f"check_policy_service {{ inet:127.0.0.1:{POLICY_PORT}, default_action=DUNNO }}"
 
@@ -96,12 +94,8 @@ def own_names(context: Context) -> list[str]:
 
 def header_lines(context: Context) -> list[str]:
     """The header checks; while only watching, as warnings."""
-    if not context["header_checks"]:
-        return []
-    if not context["watch_first"]:
-        return list(context["header_checks"])
-    watched = r"\1 WARN would be \2"
-    return [re.sub(r"^(.*?/[imx]*) ([A-Z]+\b.*)$", watched, e) for e in context["header_checks"]]
+    lines: list[str] = context["header_checks"] or []
+    return [watched(line) for line in lines] if context["watch_first"] else lines
 
 
 def plan(context: Context) -> Iterator[Change]:
@@ -110,7 +104,7 @@ def plan(context: Context) -> Iterator[Change]:
     if context["resolver"]:
         proofs = (own_resolver(context),)
         yield Service("resolver", "restart", listens=(53,), proofs=proofs, follow="")
-        yield FileContent(context.platform.path("resolv.conf"), resolv_conf(context))
+        yield FileContent(context.platform.path("resolv.conf"), resolver.resolv_conf(context))
     if context["helo_checks"]:
         text = render("postfix/helo_access.j2", names=own_names(context))
         yield FileContent(f"{folder(context)}/helo_access", text)
@@ -147,14 +141,7 @@ def guards(context: Context) -> tuple[Probe, ...]:
 def own_resolver(context: Context) -> Probe:
     """Whether the resolver on this host finds names."""
     domain = context.of("postfix")["domains"][0]
-    return probes.OwnResolverAnswers(domain, nameservers=(LOOPBACK,))
-
-
-def resolv_conf(context: Context) -> str:
-    """This host's own resolver, with what else was said there (resolv.conf(5))."""
-    now = context.look.read(context.platform.path("resolv.conf")).decode("utf-8", "replace")
-    kept = [row for row in now.splitlines() if row.split()[:1] and row.split()[0] in KEPT]
-    return render("resolv.conf.j2", address=LOOPBACK, kept=kept)
+    return probes.OwnResolverAnswers(domain, nameservers=(resolver.LOOPBACK,))
 
 
 def _soft_bounce(context: Context) -> Iterator[Change]:
@@ -202,15 +189,12 @@ def probe(context: Context) -> Iterator[Probe]:
 
 def review(context: Context) -> Iterator[tuple[str, str]]:
     """Postfix itself reads the patterns, before they are anywhere near its configuration."""
-    resolv_conf = context.platform.path("resolv.conf")
-    if context["resolver"] and context.look.state(resolv_conf).kind == "link":
-        target = context.look.state(resolv_conf).target_from(resolv_conf)
-        whose = f"{resolv_conf} is a link to {target}, which another program writes"
-        yield "resolver", f"{whose}; let that program name {LOOPBACK}, or make it a plain file"
+    if said := resolver.complaint(context):
+        yield "resolver", said
     lines = context["header_checks"] or []
-    said = _complaints(context, lines) if lines else []
+    complaints = _complaints(context, lines) if lines else []
     for number, line in enumerate(lines, 1):
-        for row in said:
+        for row in complaints:
             if f"line {number}:" in row:
                 yield "header_checks", f"'{line}': {row.split(f'line {number}:', 1)[1].strip()}"
 
@@ -247,7 +231,7 @@ STEP = Step(
             name="resolver",
             label="A resolver of this host's own (unbound)",
             kind=Bool(),
-            default=lambda _context: False,
+            default=resolver.in_use,
             help="Blocklists refuse the resolvers of large providers, as the check DNS-19 says. "
             "One of your own also proves answers (DNSSEC). It needs port 53 to the world.",
         ),

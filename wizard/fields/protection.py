@@ -11,7 +11,15 @@ from mailwizard.fields.compound import Listing
 from mailwizard.fields.names import Domain
 from mailwizard.fields.text import Field, quoted, visible
 
-__all__ = ["ACTIONS", "ZEN", "BlocklistField", "HeaderCheck", "HeaderChecks", "blocklist"]
+__all__ = [
+    "ACTIONS",
+    "ZEN",
+    "BlocklistField",
+    "HeaderCheck",
+    "HeaderChecks",
+    "blocklist",
+    "watched",
+]
 
 ACTIONS = ("REJECT", "DISCARD", "HOLD", "WARN")
 # access(5) and header_checks(5): other actions change mail, or let it past the other checks
@@ -94,3 +102,8 @@ class HeaderChecks(Listing):
 
     def display(self, value: Any) -> str:
         return "\n".join(value)
+
+
+def watched(line: str) -> str:
+    """A line that HeaderCheck lets through, which only logs what it would do."""
+    return _HEADER.sub(lambda is_: f"/{is_[1]}/{is_[2]} WARN would be {line[is_.start(3) :]}", line)
