@@ -80,7 +80,7 @@ def parameters(context: Context) -> dict[str, str]:
 def resolvers(context: Context) -> list[str]:
     """The name servers of this host (resolv.conf(5))."""
     text = context.look.read("/etc/resolv.conf").decode("utf-8", "replace")
-    return re.findall(r"^nameserver[ \t]+([0-9A-Fa-f.:]+)", text, re.MULTILINE)
+    return re.findall(r"^nameserver[ \t]+([0-9A-Fa-f.:]+(?:%[\w.-]+)?)", text, re.MULTILINE)
 
 
 def plan(context: Context) -> Iterator[Change]:

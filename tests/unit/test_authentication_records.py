@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.recorded import RecordedLook
+from support.recorded import RecordedLook, Written
 
 from mailwizard.model import Completed, Context
 from mailwizard.probes.dmarc import flaws
 from mailwizard.probes.spfrecords import spf_verdict
-from mailwizard.steps.authentication import STEP, published, records, relay_of
+from mailwizard.steps.authentication import STEP, published, records, relay_of, resolvers
 
 IDN = "xn--bcher-kva.example"
 KEY = "/etc/mailwizard/dkim/example.org.mw202611.pem"
@@ -126,3 +126,9 @@ def test_domains_beyond_ascii_stand_in_their_ascii_form() -> None:
 def test_reports_that_go_elsewhere_need_a_word_from_there() -> None:
     found = texts(context(dmarc_reports="d@reports.example.net"))
     assert found["example.org._report._dmarc.reports.example.net"] == "v=DMARC1"
+
+
+def test_a_name_server_on_the_link_keeps_its_interface() -> None:
+    text = b"nameserver fe80::1%eth0\nnameserver\t192.0.2.53 # x\n#nameserver 192.0.2.1\n"
+    made = Context(STEP.id, {}, RecordedLook(files={"/etc/resolv.conf": Written(text)}))
+    assert resolvers(made) == ["fe80::1%eth0", "192.0.2.53"]
