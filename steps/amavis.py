@@ -167,11 +167,10 @@ def stream(context: Context) -> str:
 
 def _without_scanner(context: Context) -> Iterator[Change]:
     """What was started for the scanner ends, and gives its memory back."""
-    # the last is ours alone: while it is there, the others run for us
-    roles = ("freshclam", "clamav", "clamav-socket", "definitions-watch")
-    ours = [Stopped(role) for role in roles if context.platform.unit(role)]
-    if ours[-1].needed(context.look):
-        yield from ours
+    if context.look.state(context.platform.path("definitions-watch")).kind != "absent":
+        for role in ("definitions-watch", "freshclam", "clamav", "clamav-socket"):
+            if context.platform.unit(role):
+                yield Stopped(role)
 
 
 def _spam(context: Context) -> Iterator[Change]:

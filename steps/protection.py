@@ -100,7 +100,6 @@ def header_lines(context: Context) -> list[str]:
 
 def plan(context: Context) -> Iterator[Change]:
     """Tables first, then the lists that name them, then the daemons."""
-    asked = POLICY.encode() in context.look.read(context.platform.path("main.cf"))
     if context["resolver"]:
         proofs = (own_resolver(context),)
         yield Service("resolver", "restart", listens=(53,), proofs=proofs, follow="")
@@ -126,7 +125,8 @@ def plan(context: Context) -> Iterator[Change]:
         guards=guards(context),
         ready=(25,),
     )
-    if asked and not context["greylist"]:
+    ours = context.look.state(f"{folder(context)}/greylist_clients").kind != "absent"
+    if ours and not context["greylist"]:
         yield Stopped("greylist")
 
 

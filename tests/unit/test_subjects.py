@@ -9,7 +9,7 @@ import pytest
 from support.recorded import RecordedHost, Written
 from support.toys import ToyHost
 
-from mailwizard.errors import HandEdited
+from mailwizard.errors import CommandFailed, HandEdited
 from mailwizard.model import Completed, Image, Subject
 from mailwizard.subjects import (
     DebconfAnswers,
@@ -190,6 +190,22 @@ def test_a_unit_runs_and_is_enabled_as_before(
     unit.restore(host, image, None)
     assert [argv[1] for argv in host.ran] == verbs
     assert host.units[unit.name] == before
+
+
+@pytest.mark.parametrize("known", ["", "enabled"])
+def test_a_unit_whose_file_is_gone_needs_no_disabling(known: str) -> None:
+    unit, host = Unit("mailwizard-definitions.path"), RecordedHost()
+    shown = f"UnitFileState={known}\nActiveState=inactive\n"
+    host.answers = {
+        f"systemctl show -p UnitFileState,ActiveState {unit.name}": Completed((), 0, shown),
+        f"systemctl disable --quiet -- {unit.name}": Completed((), 1),
+    }
+    before = {"enabled": "disabled", "active": False}
+    if known:
+        with pytest.raises(CommandFailed):
+            unit.restore(host, before, None)
+    else:
+        unit.restore(host, before, None)
 
 
 def test_a_unit_that_nobody_touched_is_not_restarted(host: ToyHost) -> None:

@@ -37,7 +37,9 @@ class Unit:
         now = self.capture(host)
         if now["enabled"] != before["enabled"] and before["enabled"] in ("enabled", "disabled"):
             verb = "enable" if before["enabled"] == "enabled" else "disable"
-            host.run(["systemctl", verb, "--quiet", "--", self.name])
+            # of one whose file is gone there may be nothing left to disable
+            gone = verb == "disable" and not now["enabled"]
+            host.run(["systemctl", verb, "--quiet", "--", self.name], ok=(0, 1) if gone else (0,))
         if before["active"] and now["active"] and _untouched(before, now):
             return  # it never saw what was put back, and might not start again for another reason
         if before["active"]:
