@@ -11,7 +11,8 @@ from typing import ClassVar
 from mailwizard.model import Host, Outcome, Result
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
-from mailwizard.probes.queued import taken_back
+from mailwizard.probes.forwarding import stays_here
+from mailwizard.probes.queued import taken_back, unfinished
 from mailwizard.probes.taken import Taken, take
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import failed, passed, unknown, warned
@@ -78,6 +79,7 @@ class Carries(OverTheWire):
         return ("MAIL FROM:<>", f"RCPT TO:<{self.recipient}>", "DATA", "Subject: test", "", ".")
 
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
+        stays_here(host, self.login)
         results: list[Result] = []
         with self._open(place, place.addresses[0], clock, transcript) as heard:
             for result in self._results(host, heard, transcript):
@@ -135,6 +137,8 @@ class Carries(OverTheWire):
         if waiting and waiting.not_scanned:
             fix = "It was chosen so (unscanned = wait). CLAMAV says what is missing."
             return unknown(f"{what} waits, because nothing can be scanned now", expected, fix)
+        if waiting and waiting.busy:
+            return unfinished(f"{what} was taken", self.wait, expected)
         where = f"; {waiting.sentence}" if waiting else ""
         said = f"{what} was taken ({reply.first}) but did not reach {self.login}{where}"
         return failed(said, expected, _QUEUE)
@@ -277,20 +281,22 @@ class Utf8Sender(Carries):
         if heard.ehlo.keyword("SMTPUTF8") is None:
             yield passed("SMTPUTF8 is not offered: such mail is refused at the door")
             return
+        what = "mail from an address beyond ASCII"
         mark, reply = self._send(heard, self._letter())
-        if outcome_of(reply) is Outcome.UNKNOWN:
-            yield self._not_taken("mail from an address beyond ASCII", reply)
-        elif not reply.ok:
+        if outcome_of(reply) is Outcome.FAIL:
             yield passed(f"refused at the door: {reply.text}")
-        elif self._taken(host, mark, transcript) is None:
-            said = f"mail from an address beyond ASCII was taken but did not reach {self.login}"
+            return
+        result = self._arrived(host, transcript, what, mark, reply)
+        if isinstance(result, Taken):
+            result = passed(f"{what} is delivered")
+        elif result.outcome is Outcome.FAIL:
             fix = (
                 "The administrator: whatever delivers here does not know SMTPUTF8, and its bounces "
                 "go to innocents: smtputf8_enable = no."
             )
-            yield failed(said, "delivered, or refused at the door", fix)
-        else:
-            yield passed("mail from an address beyond ASCII is delivered")
+            said = f"{what} was taken but did not reach {self.login}"
+            result = failed(said, "delivered, or refused at the door", fix)
+        yield result
 
 
 @dataclass(frozen=True, slots=True)

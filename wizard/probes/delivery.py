@@ -13,8 +13,9 @@ from typing import ClassVar
 from mailwizard.model import Host, Outcome, Result
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
+from mailwizard.probes.forwarding import stays_here
 from mailwizard.probes.mailbox import take_out
-from mailwizard.probes.queued import taken_back
+from mailwizard.probes.queued import taken_back, unfinished
 from mailwizard.probes.smtp import accepted, envelope
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import failed, passed, unknown
@@ -85,12 +86,15 @@ class Errand:
         if not missing:
             took = time.monotonic() - begun
             return passed(f"mail to {self.to} from outside reached {names} after {took:.1f} s")
+        expected = f"a new file in {self.folder} of {names}"
         waiting = taken_back(host, mark, transcript)
+        if waiting and waiting.busy:
+            return unfinished(f"mail to {self.to} was taken", self.wait, expected)
         where = f"; {waiting.sentence}" if waiting else ""
         return failed(
             f"mail to {self.to} was taken ({receipt.first}) but did not reach "
             f"{', '.join(missing)} within {self.wait:.0f} s{where}",
-            f"a new file in {self.folder} of {names}",
+            expected,
             _LOOK_AT_QUEUE,
         )
 
@@ -129,8 +133,10 @@ class _Delivers(OverTheWire):
         return self._errand().commands
 
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
+        errand = self._errand()
+        stays_here(host, *errand.logins)
         with self._open(place, place.addresses[0], clock, transcript) as heard:
-            return self._errand().run(host, heard, transcript)
+            return errand.run(host, heard, transcript)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mailwizard.model import Host
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Transcript
+from mailwizard.probes.forwarding import stays_here
 from mailwizard.probes.nexthop import next_hop
 from mailwizard.probes.postconf import Postconf
 from mailwizard.probes.queued import taken_back
@@ -76,6 +77,7 @@ def way_out(
             way, why = None, trouble.sentence
         if way is None:
             transcript.note(f"looked at in the mailbox, not on the way out: {why}")
+            stays_here(host, login)
             way = _inside(host, login, domain, folder=folder, wait=wait, transcript=transcript)
         yield way
 

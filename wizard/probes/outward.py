@@ -7,7 +7,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from ipaddress import ip_address
 from typing import Any, ClassVar
@@ -18,9 +18,11 @@ from mailwizard.model import Host, Result
 from mailwizard.platform import facts
 from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.dialogue import Transcript
+from mailwizard.probes.forwarding import stays_here
 from mailwizard.probes.mailbox import take_out
 from mailwizard.probes.networks import is_private
 from mailwizard.probes.postconf import Postconf, spelled, words
+from mailwizard.probes.queued import taken_back, unfinished
 from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
 
 _BIND = {4: "smtp_bind_address", 6: "smtp_bind_address6"}
@@ -186,10 +188,18 @@ class BounceReturns:
         return f"runuser -u {self.login} -- sendmail -i {to} < message; postqueue -p"
 
     def ask(self, host: Host) -> Result:
-        mark = f"mailwizard-{secrets.token_hex(12)}@probe.invalid"
-        nobody = self.recipient or f"nobody-{secrets.token_hex(6)}@{self.domain}"
         transcript = Transcript()
         transcript.note(self.by_hand)
+        try:
+            result = self._told(host, transcript)
+        except CannotAsk as trouble:
+            result = could_not_ask(trouble)
+        return replace(result, transcript=transcript.lines())
+
+    def _told(self, host: Host, transcript: Transcript) -> Result:
+        stays_here(host, self.login)
+        mark = f"mailwizard-{secrets.token_hex(12)}@probe.invalid"
+        nobody = self.recipient or f"nobody-{secrets.token_hex(6)}@{self.domain}"
         fix = (
             "The administrator: the address that mail of this login is sent under must lead back "
             "to it (aliases.senders, aliases.aliases); `journalctl -t postfix/local -n 20` says "
@@ -204,18 +214,19 @@ class BounceReturns:
         told = take_out(
             host, self.login, mark, wait=self.wait, transcript=transcript, folder=self.folder
         )
-        lines = transcript.lines()
         if not told:
-            return failed(
-                f"{self.login} was not told that {nobody} is nobody", expected, fix, lines
-            )
+            waiting = taken_back(host, mark, transcript)
+            if waiting and waiting.busy:
+                return unfinished(f"a message to {nobody}", self.wait, expected)
+            where = f"; {waiting.sentence}" if waiting else ""
+            said = f"{self.login} was not told that {nobody} is nobody{where}"
+            return failed(said, expected, fix)
+        lines = transcript.lines()
         sender = next((line for line in lines if line.startswith("< Return-Path:")), "< (none)")
         if sender.split(":", 1)[-1].strip() != "<>":
             said = f"the report came with {sender.removeprefix('< ')}"
-            return failed(said, "Return-Path: <>", fix, lines)
-        return passed(
-            f"{self.login} was told that {nobody} is nobody; nobody can bounce that", lines
-        )
+            return failed(said, "Return-Path: <>", fix)
+        return passed(f"{self.login} was told that {nobody} is nobody; nobody can bounce that")
 
 
 def _message(mark: str, recipient: str) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import ClassVar
 
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Host, Result
+from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.dialogue import Transcript
+from mailwizard.probes.forwarding import stays_here
 from mailwizard.probes.mailbox import take_out
-from mailwizard.probes.verdict import failed, passed, unknown
+from mailwizard.probes.queued import taken_back, unfinished
+from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown
 
 FIX = (
     "The administrator: sender_canonical_maps must name the table, sender_canonical_classes both "
@@ -44,9 +47,17 @@ class SenderRewritten:
         return f"runuser -u {self.login} -- sendmail -i {self.reader} < message"
 
     def ask(self, host: Host) -> Result:
-        mark = f"mailwizard-{secrets.token_hex(12)}@probe.invalid"
         transcript = Transcript()
         transcript.note(self.by_hand)
+        try:
+            result = self._sent(host, transcript)
+        except CannotAsk as trouble:
+            result = could_not_ask(trouble)
+        return replace(result, transcript=transcript.lines())
+
+    def _sent(self, host: Host, transcript: Transcript) -> Result:
+        stays_here(host, self.reader)
+        mark = f"mailwizard-{secrets.token_hex(12)}@probe.invalid"
         try:
             argv = ["runuser", "-u", self.login, "--", "sendmail", "-i", "--", self.reader]
             host.run(argv, stdin=self._message(mark), timeout=20)
@@ -55,11 +66,14 @@ class SenderRewritten:
         arrived = take_out(
             host, self.reader, mark, wait=self.wait, transcript=transcript, folder=self.folder
         )
-        lines = transcript.lines()
-        if not arrived:
-            said = f"the message of {self.login} did not reach {self.reader}"
-            return failed(said, f"mail from {self.address}", FIX, lines)
-        return self._judge(lines)
+        if arrived:
+            return self._judge(transcript.lines())
+        said, expected = f"the message of {self.login}", f"mail from {self.address}"
+        waiting = taken_back(host, mark, transcript)
+        if waiting and waiting.busy:
+            return unfinished(said, self.wait, expected)
+        where = f"; {waiting.sentence}" if waiting else ""
+        return failed(f"{said} did not reach {self.reader}{where}", expected, FIX)
 
     def _judge(self, lines: tuple[str, ...]) -> Result:
         heads = [line.removeprefix("< ") for line in lines]
@@ -68,8 +82,8 @@ class SenderRewritten:
         for where, line in (("envelope", envelope), ("header", header)):
             if f"<{self.address}>" not in line and f" {self.address}" not in line:
                 said = f"the {where} sender is '{line}'"
-                return failed(said, f"{self.address} in both", FIX, lines)
-        return passed(f"{self.login} sends as {self.address}, in envelope and header", lines)
+                return failed(said, f"{self.address} in both", FIX)
+        return passed(f"{self.login} sends as {self.address}, in envelope and header")
 
     def _message(self, mark: str) -> str:
         return (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from mailwizard.model import Host, Result
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.mailbox import take_out
+from mailwizard.probes.queued import taken_back
 from mailwizard.probes.smtp import envelope
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import failed, passed, unknown
@@ -81,6 +83,8 @@ class RefusesSmuggling(OverTheWire):
                 ended.append(one)
         if self.login and any(one.fate == "taken" for one in ended):
             take_out(host, self.login, mark, wait=3, transcript=transcript, every=True)
+            with suppress(CannotAsk):
+                taken_back(host, mark, transcript)
         return _verdict(ended)
 
     def _try(

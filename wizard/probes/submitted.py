@@ -11,7 +11,9 @@ from mailwizard.model import Result
 from mailwizard.probes.credentials import Credential
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
+from mailwizard.probes.forwarding import stays_here
 from mailwizard.probes.mailbox import take_out
+from mailwizard.probes.queued import taken_back
 from mailwizard.probes.smtp import accepted, envelope
 from mailwizard.probes.submission_wire import TO_ONESELF, AsUser, Round
 from mailwizard.probes.trust import Trust
@@ -115,6 +117,7 @@ class Submitted(AsUser):
 
     def _with(self, turn: Round, trust: Trust, people: list[Credential]) -> Result:
         who = people[0]
+        stays_here(turn.host, who.login)
         # as telling as a real one, and found again wherever it is shown
         helo = f"laptop-{secrets.token_hex(6)}.invalid"
         with self._submitting(turn, trust, who, helo) as heard:
@@ -149,8 +152,10 @@ class Submitted(AsUser):
         )
         turn.transcript.extend(part)
         if not found:
+            waiting = taken_back(turn.host, mark, turn.transcript)
             said = f"the message did not reach {who.login} within {self.wait:.0f} s"
-            raise CannotAsk(Trouble.TIMED_OUT, f"{said} (SMTP-09 says more)")
+            more = f"; {waiting.sentence}" if waiting else " (SMTP-09 says more)"
+            raise CannotAsk(Trouble.TIMED_OUT, f"{said}{more}")
         return [line[2:] for line in part.lines() if line.startswith("< ")]
 
     def _judge_mail(self, lines: list[str], traces: tuple[str, str]) -> Result:

@@ -44,7 +44,7 @@ FAULTS = (
     ),
     Fault(
         "every process of the filter is busy",
-        {"FILTER": "warn: does not greet", "SMTP-28": "fail: waits in the queue"},
+        {"FILTER": "warn: does not greet", "SMTP-28": "unknown: still busy with it"},
         "busy 10024 3",
         "no_listeners",
         options=SHORT,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.recorded import RecordedHost
+from support.recorded import RecordedHost, Written
 
 from mailwizard.model import Completed
 from mailwizard.probes import leaving
@@ -126,6 +126,7 @@ def test_else_it_is_looked_at_in_a_mailbox(reason: str, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(leaving, "seat", no_seat)
     there = host(relayhost="[smtp.example.net]:587") if reason == "a relay" else host()
+    there.programs["sh"] = lambda *_: Completed(("sh",), 0)  # nothing waits
     transcript = Transcript()
     with way_out(
         there, "alice", "example.test", folder="Maildir", wait=0.1, transcript=transcript
@@ -135,3 +136,17 @@ def test_else_it_is_looked_at_in_a_mailbox(reason: str, monkeypatch: pytest.Monk
         with pytest.raises(CannotAsk, match="not seen in the mailbox of alice in time"):
             way.taken(there, "mailwizard-3", transcript)
     assert any("not on the way out" in line for line in transcript.lines())
+
+
+def test_nobody_is_written_to_whose_mail_goes_on() -> None:
+    there = host(relayhost="[smtp.example.net]:587")
+    there.answers["getent passwd alice"] = Completed((), 0, "alice:x:9:9::/home/alice:/bin/sh\n")
+    there.answers["runuser -u alice -- cat -- /home/alice/.forward"] = Completed((), 0, "a@b.test")
+    there.files["/home/alice/.forward"] = Written(b"a@b.test")
+    with (
+        pytest.raises(CannotAsk, match=r"is forwarded by /home/alice/\.forward"),
+        way_out(
+            there, "alice", "example.test", folder="Maildir", wait=0.1, transcript=Transcript()
+        ),
+    ):
+        pytest.fail("a way into the mailbox")

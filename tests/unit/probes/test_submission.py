@@ -11,7 +11,7 @@ import pytest
 from support import fake_servers
 from support.fake_mail import ALICE, NAME, FakeSubmission, Pki, knowing_alice, make_pki
 from support.fake_servers import FakeServer
-from support.recorded import RecordedHost
+from support.recorded import RecordedHost, Written
 from support.verdicts import FAIL, PASS, UNKNOWN, WARN, proved
 
 from mailwizard import probes
@@ -214,6 +214,28 @@ def test_what_becomes_of_a_message(
     assert mailbox.take_out is not take_out
     with FakeSubmission(pki).server() as server:
         proved(make(kind, pki, server.port).ask(knowing_alice()), outcome)
+
+
+def test_a_message_that_does_not_come_is_taken_back_and_none_is_sent_on(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitted, "take_out", lambda *_, **__: False)
+    host = knowing_alice()
+    host.programs["sh"] = lambda *_: Completed(("sh",), 0, "active/4F8A\n")
+    fake = FakeSubmission(pki)
+    with fake.server() as server:
+        result = make(probes.HeadersAdded, pki, server.port).ask(host)
+        assert (result.outcome, "it waits in the queue" in result.said) == (UNKNOWN, True), result
+        assert host.ran == [("postsuper", "-d", "4F8A")]
+        said = "alice:x:1000:1000::/home/alice:/bin/bash\n"
+        host.answers["getent passwd alice"] = Completed((), 0, said)
+        host.files["/home/alice/.forward"] = Written(b"alice@elsewhere.test\n")
+        argv = "runuser -u alice -- cat -- /home/alice/.forward"
+        host.answers[argv] = Completed((), 0, "alice@elsewhere.test\n")
+        heard = len(fake.heard)
+        result = make(probes.HeadersAdded, pki, server.port).ask(host)
+    assert (result.outcome, "is forwarded by" in result.said) == (UNKNOWN, True), result
+    assert len(fake.heard) == heard
 
 
 @pytest.mark.parametrize(
