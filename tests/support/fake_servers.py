@@ -16,9 +16,9 @@ Script = Callable[[socket.socket], None]
 class FakeServer:
     """Accepts any number of connections and runs the script in each."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, address: str = "127.0.0.1", port: int = 0) -> None:
         self._script = script
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener = socket.create_server((address, port), backlog=64)
         self._open: list[socket.socket] = []
         self._closing = False
         self.port: int = self._listener.getsockname()[1]
@@ -93,8 +93,10 @@ class FakeSmtp(FakeServer):
         endings: tuple[bytes, ...] = (b"\r\n.\r\n",),
         hasty: bool = True,
         vrfy: Callable[[str], bytes] | None = None,
+        address: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
-        super().__init__(self._talk)
+        super().__init__(self._talk, address, port)
         self.banner, self.ehlo, self.recipient = banner, ehlo, recipient
         self.replies = {
             "EHLO": ehlo,

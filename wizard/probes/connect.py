@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from collections.abc import Callable
 
-from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble, from_os_error
+from mailwizard.probes.deadline import CannotAsk, Deadline, Filtered, Trouble, from_os_error
 
 MakeSocket = Callable[[socket.AddressFamily], socket.socket]
 
@@ -42,5 +42,7 @@ def connect(
         raise
     except OSError as error:
         sock.close()
+        if isinstance(error, TimeoutError):
+            raise Filtered(from_os_error(error, f"connecting to {shown}").sentence) from error
         raise from_os_error(error, f"connecting to {shown}") from error
     return sock

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard.model import Host, Result
-from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
+from mailwizard.probes.deadline import CannotAsk, Deadline, Filtered, Trouble
 from mailwizard.probes.dialogue import Dialogue, Reply, Transcript
 from mailwizard.probes.postconf import Postconf
 from mailwizard.probes.vantage import Seat
@@ -43,7 +43,7 @@ class ServesMany(OverTheWire):
         idle = conf.values("smtpd_timeout").get("smtpd_timeout", "")
         limit = _processes(conf)
         transcript.note(f"smtpd_timeout = {idle}; processes for port 25: {limit or 'no limit'}")
-        wanted = list(self._places(place))
+        wanted = list(self._places(self._reached(place, clock, transcript)))
         with ExitStack() as opened, ThreadPoolExecutor(max_workers=len(wanted)) as pool:
             heard = list(pool.map(lambda one: self._greeting(place, one, clock, opened), wanted))
         served = sum(isinstance(one, Reply) and one.code == 220 for one in heard)
@@ -58,6 +58,19 @@ class ServesMany(OverTheWire):
                 "The administrator: smtpd_timeout = ${stress?{10}:{300}}s, then reload Postfix.",
             )
         return passed(f"{served} connections at once are served; idle ones end after {idle}")
+
+    def _reached(self, place: Seat, clock: Deadline, transcript: Transcript) -> Seat:
+        """The seat without an address at which nobody is let in, or nobody listens."""
+        if len(place.addresses) == 1:
+            return place
+        reached = []
+        for address in place.addresses:
+            try:
+                place.connect(address, self.port, clock).close()
+                reached.append(address)
+            except CannotAsk as trouble:
+                transcript.note(f"left out: {trouble.sentence}")
+        return replace(place, addresses=tuple(reached) or place.addresses)
 
     def _places(self, place: Seat) -> Iterator[str]:
         """The address for each connection: no more from one of ours than others can spare."""
@@ -106,8 +119,11 @@ def _fewer(
 ) -> Result:
     wanted = len(heard)
     troubles = [one for one in heard if isinstance(one, CannotAsk)]
-    if len(troubles) == wanted and troubles[0].kind in {Trouble.REFUSED, Trouble.UNREACHABLE}:
-        raise troubles[0]
+    nobody = len(troubles) == wanted and troubles[0]
+    if nobody and (
+        nobody.kind in {Trouble.REFUSED, Trouble.UNREACHABLE} or isinstance(nobody, Filtered)
+    ):
+        raise nobody
     refusals = [one for one in heard if isinstance(one, Reply) and one.code != 220]
     said, expected = f"only {served} of {wanted} connections at once are served", "a greeting each"
     for text in sorted({one.sentence for one in troubles} | {one.text for one in refusals}):

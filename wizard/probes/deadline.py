@@ -34,6 +34,13 @@ class CannotAsk(Exception):
         self.sentence = sentence
 
 
+class Filtered(CannotAsk):
+    """Nothing at all answers who connects: a firewall drops it, or nobody has that address."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(Trouble.TIMED_OUT, sentence)
+
+
 def from_os_error(error: OSError, doing: str) -> CannotAsk:
     """The operating system's refusal in our words."""
     if isinstance(error, TimeoutError):

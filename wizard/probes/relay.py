@@ -5,13 +5,13 @@ It stops at RCPT and never sends DATA: nothing can leave, whatever the server an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from mailwizard.model import Host, Result
-from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
+from mailwizard.model import Host, Outcome, Result
+from mailwizard.probes.deadline import CannotAsk, Deadline, Filtered, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript, by_hand
 from mailwizard.probes.smtp import envelope
 from mailwizard.probes.vantage import Seat
@@ -55,6 +55,10 @@ class Round:
     @property
     def nobody(self) -> bool:
         return self.trouble is not None and self.trouble.kind is Trouble.REFUSED
+
+    @property
+    def filtered(self) -> bool:
+        return isinstance(self.trouble, Filtered)
 
 
 def pairs(domain: str, server: str, literal: str, own_senders: Sequence[str]) -> Iterator[Pair]:
@@ -128,9 +132,21 @@ class RefusesRelay(OverTheWire):
         }
         for address in silent:
             transcript.note(f"nobody listens on {address}: nothing to relay through there")
+        shut = {
+            address
+            for address in place.addresses
+            if all(one.filtered for one in rounds if one.address == address)
+        }
+        for address in shut:
+            transcript.note(f"filtered: the firewall lets no stranger in at {address}")
         if len(place.addresses) == 1 and not self.server:
             transcript.note("IPv6 is switched off on this host: tried over IPv4 only")
-        return _verdict([one for one in rounds if one.address not in silent])
+        asked = [one for one in rounds if one.address not in silent | shut]
+        # where nobody could be asked at all, the troubles are what there is to say
+        result = _verdict(asked or rounds)
+        if asked and shut and result.outcome is Outcome.PASS:
+            result = replace(result, said=f"{result.said}; not asked, filtered: {_families(shut)}")
+        return result
 
     def _try(self, place: Seat, address: str, batch: int, clock: Deadline) -> Round:
         """A few pairs in one connection; who was not asked about says so."""
@@ -179,5 +195,9 @@ def _verdict(rounds: Sequence[Round]) -> Result:
             "The server refuses for the time being for another reason, so relaying was not "
             "judged: often its DNS does not answer. Mend that and check again.",
         )
-    families = {"IPv6" if ":" in address else "IPv4" for address, _, _ in tried}
-    return passed(f"{len(tried)} tries to relay refused, over {' and '.join(sorted(families))}")
+    families = _families(address for address, _, _ in tried)
+    return passed(f"{len(tried)} tries to relay refused, over {families}")
+
+
+def _families(addresses: Iterable[str]) -> str:
+    return " and ".join(sorted({"IPv6" if ":" in one else "IPv4" for one in addresses}))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from support.fake_servers import FakeServer, FakeSmtp, silent
 from support.recorded import RecordedHost
+from support.seats import sit
 from support.verdicts import FAIL, PASS, UNKNOWN, WARN, checked
 
 from mailwizard import probes
@@ -160,6 +161,23 @@ def test_some_are_not_served() -> None:
         probe = probes.ServesMany(connections=5, server=HERE, port=server.port)
         checked(probe.ask(crowd_host()), FAIL, "only 0 of 5")
     checked(dataclasses.replace(probe, port=1).ask(crowd_host()), UNKNOWN, "refused")
+
+
+@pytest.mark.parametrize(
+    ("drops", "outcome", "said"),
+    [
+        ((), PASS, "50 connections"),
+        (("127.0.0.2",), PASS, "20 connections"),
+        (("127.0.0.1",), PASS, "20 connections"),
+        (("127.0.0.1", "127.0.0.2"), UNKNOWN, "no answer in time"),
+    ],
+)
+def test_nobody_is_counted_whom_the_firewall_keeps_out(
+    drops: tuple[str, ...], outcome: Outcome, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sit(monkeypatch, "127.0.0.1", "127.0.0.2", drops=drops)
+    with FakeSmtp() as server, FakeSmtp(address="127.0.0.2", port=server.port):
+        checked(probes.ServesMany(port=server.port).ask(crowd_host()), outcome, said)
 
 
 def test_who_waits_for_a_greeting_waits_for_a_process() -> None:

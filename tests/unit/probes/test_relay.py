@@ -3,6 +3,7 @@
 import pytest
 from support.fake_servers import FakeSmtp
 from support.recorded import RecordedHost
+from support.seats import sit
 
 from mailwizard import probes
 from mailwizard.model import Outcome, Result
@@ -75,6 +76,27 @@ def test_only_the_own_sender_opens_it() -> None:
 )
 def test_put_off_is_not_refused(reply: bytes, outcome: Outcome) -> None:
     assert relay(FakeSmtp(recipient=lambda *_: reply)).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("drops", "outcome", "said"),
+    [
+        (("127.0.0.2",), Outcome.PASS, "over IPv4; not asked, filtered: IPv4"),
+        (("127.0.0.1",), Outcome.PASS, "over IPv4; not asked, filtered: IPv4"),
+        (("127.0.0.1", "127.0.0.2"), Outcome.UNKNOWN, "only 0 tries were answered"),
+        ((), Outcome.PASS, "over IPv4"),
+    ],
+)
+def test_an_address_that_a_firewall_shuts_is_left_out(
+    drops: tuple[str, ...], outcome: Outcome, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sit(monkeypatch, "127.0.0.1", "127.0.0.2", drops=drops)
+    with FakeSmtp() as server, FakeSmtp(address="127.0.0.2", port=server.port):
+        result = probes.RefusesRelay(("example.test",), "alice", port=server.port).ask(
+            RecordedHost()
+        )
+    assert (result.outcome, said in result.said) == (outcome, True), result
+    assert ("not asked" in result.said) is (outcome is Outcome.PASS and bool(drops))
 
 
 def test_the_foreign_domain_is_never_one_of_ours() -> None:

@@ -8,6 +8,7 @@ import pytest
 from support import fake_servers
 from support.fake_servers import FakeServer, FakeSmtp
 from support.recorded import RecordedHost
+from support.seats import sit
 
 from mailwizard import probes
 from mailwizard.model import Outcome, Probe, Result
@@ -146,6 +147,25 @@ def test_silence_and_refusal_fail_the_greeting_only() -> None:
     assert result.outcome is FAIL
     assert "refused" in result.said
     assert EHLO(port).ask(RecordedHost()).outcome is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("banner", "outcome", "said"),
+    [
+        (b"220 mail.example.test ESMTP", UNKNOWN, "does not let the stranger in"),
+        (b"554 no service", FAIL, "no answer in time"),
+    ],
+)
+def test_who_is_kept_out_by_a_firewall_knows_nothing_of_the_world(
+    banner: bytes, outcome: Outcome, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sit(monkeypatch, "192.0.2.1", drops=("192.0.2.1",))
+    with FakeSmtp(banner=banner) as server:
+        result = probes.SmtpGreeting(NAME, port=server.port).ask(RecordedHost())
+    assert (result.outcome, said in result.said) == (outcome, True), result
+    # where nobody greets at home it is the server that is down
+    result = probes.SmtpGreeting(NAME, port=server.port).ask(RecordedHost())
+    assert (result.outcome, "no answer in time" in result.said) == (FAIL, True), result
 
 
 def test_a_dripping_server_is_left_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
