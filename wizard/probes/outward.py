@@ -16,6 +16,7 @@ from mailwizard import sanitise
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Host, Result
 from mailwizard.platform import facts
+from mailwizard.probes.catchall import MEANT, catch_all
 from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.forwarding import stays_here
@@ -206,6 +207,10 @@ class BounceReturns:
             "more."
         )
         expected = f"a report in {self.folder} of {self.login}, from <>"
+        if not self.recipient and (where := catch_all(host, self.domain)):
+            return warned(
+                f"no report was asked for, nobody is unknown here: {where}", expected, MEANT
+            )
         try:
             argv = ["runuser", "-u", self.login, "--", "sendmail", "-i", "--", nobody]
             host.run(argv, stdin=_message(mark, nobody), timeout=20)

@@ -86,6 +86,15 @@ class Postconf:
                 yield row
 
 
+def soft_bounce(look: Look) -> bool:
+    """Whether port 25 puts off whatever it should refuse; false where Postfix cannot be asked."""
+    found: dict[str, str] = {}
+    with suppress(CannotAsk):
+        found = Postconf(look).values("soft_bounce")
+        found |= Postconf(look).overrides().get("smtp/inet", {})
+    return found.get("soft_bounce", "").lower() == "yes"
+
+
 def _pairs(out: str) -> Iterator[tuple[str, str]]:
     for line in out.splitlines():
         name, equals, value = line.partition(" =")

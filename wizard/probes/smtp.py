@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard import sanitise
 from mailwizard.model import Host, Outcome, Result
+from mailwizard.probes.catchall import MEANT, catch_all
 from mailwizard.probes.deadline import CannotAsk, Deadline, Filtered, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
+from mailwizard.probes.postconf import soft_bounce
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import failed, passed, unknown, warned
-from mailwizard.probes.wire import Greeted, OverTheWire, outcome_of
+from mailwizard.probes.wire import Greeted, OverTheWire, outcome_of, refused
 
 _ADMIN = "The administrator, in /etc/postfix/main.cf: "
 
@@ -142,6 +144,12 @@ class RequiresHelo(OverTheWire):
                 "503 5.5.1 Error: send HELO/EHLO first",
                 f"{_ADMIN}smtpd_helo_required = yes.",
             )
+        if not refused(reply, "helo"):
+            return unknown(
+                f"MAIL without EHLO is put off: {reply.text}",
+                "503 5.5.1 Error: send HELO/EHLO first",
+                "The server says to come back later, for another reason: check again.",
+            )
         return passed(f"MAIL without EHLO: {reply.text}")
 
 
@@ -155,6 +163,17 @@ class UnknownRecipient(OverTheWire):
 
     def _commands(self) -> tuple[str, ...]:
         return ("MAIL FROM:<>", f"RCPT TO:<nobody-{'x' * 8}@{self.domain}>")
+
+    def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
+        result = OverTheWire._hear(self, host, place, clock, transcript)
+        if self.server:
+            return result
+        if result.outcome is Outcome.FAIL and (where := catch_all(host, self.domain)):
+            return warned(f"nobody is unknown here: {where}", result.expected, MEANT)
+        if result.outcome is Outcome.WARN and soft_bounce(host):
+            why = "soft_bounce = yes: everything refused is tried again for days"
+            return replace(result, said=f"{result.said}; {why}")
+        return result
 
     def _judge(self, heard: Greeted) -> Result:
         somebody = f"nobody-{secrets.token_hex(6)}@{self.domain}"
@@ -301,9 +320,9 @@ class EarlyTalker(OverTheWire):
             if trouble.kind in {Trouble.CLOSED, Trouble.RESET}:
                 return passed("the server hung up on who talked before his turn")
             raise
-        refused = [reply for reply in replies if reply.code >= 500]
-        if refused:
-            return passed(f"talking before one's turn: {refused[0].text}")
+        refusals = [reply for reply in replies if refused(reply, "synchronization")]
+        if refusals:
+            return passed(f"talking before one's turn: {refusals[0].text}")
         return failed(
             "commands sent before their turn are obeyed",
             "554 5.5.0 Error: SMTP protocol synchronization",

@@ -26,8 +26,9 @@ from mailwizard.probes.submission_wire import (
 from mailwizard.probes.trust import Trust, smtp_trust
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
-from mailwizard.probes.wire import Greeted, OverTheWire
+from mailwizard.probes.wire import Greeted, OverTheWire, refused
 
+_LATER = "The server says to come back later, for another reason: check again."
 _FOREIGN = ("relaytest@example.com", "relaytest@example.net")
 
 
@@ -79,12 +80,15 @@ class StartTlsFirst(AtPort587):
 
     def _judge(self, heard: Greeted) -> Result:
         reply = heard.talk.command("MAIL FROM:<>")
-        if reply.code < 500:
+        expected = "530 5.7.0 Must issue a STARTTLS command first"
+        if reply.ok:
             return failed(
                 f"MAIL FROM before STARTTLS: {reply.text}",
-                "530 5.7.0 Must issue a STARTTLS command first",
+                expected,
                 f"{IN_MASTER}-o smtpd_tls_security_level=encrypt at submission.",
             )
+        if not refused(reply, "starttls"):
+            return unknown(f"MAIL FROM before STARTTLS: {reply.text}", expected, _LATER)
         return passed(f"MAIL FROM before STARTTLS: {reply.text}")
 
 
@@ -104,8 +108,11 @@ class NoAuthInClear(AtPort587):
         if (offered := heard.ehlo.keyword("AUTH")) is not None:
             return failed(f"AUTH {offered} is offered before STARTTLS", expected, fix)
         reply = heard.talk.command("AUTH PLAIN AHgAeA==")  # x with the password x
-        if reply.code < 500 or reply.code == 535:
+        # 435 is 535 where soft_bounce = yes
+        if reply.code < 400 or reply.code in (535, 435):
             return failed(f"a password in clear is tried: {reply.text}", expected, fix)
+        if not refused(reply, "starttls", "not enabled"):
+            return unknown(f"AUTH before STARTTLS: {reply.text}", expected, _LATER)
         return passed(f"AUTH before STARTTLS: {reply.text}")
 
 
@@ -122,7 +129,7 @@ class SubmissionLogin(AsUser):
             for name in (who.login, self._address(who)):
                 with self._encrypted(turn, trust) as heard:
                     reply = log_in(heard, who, name)
-                if 400 <= reply.code < 500:
+                if not reply.ok and not refused(reply, "authentication failed"):
                     raise PutOff(f"{name}: {reply.text}")
                 if not reply.ok:
                     return failed(
@@ -159,7 +166,7 @@ class SameAnswerForUnknownUser(OverSubmission):
         if known.ok or stranger.ok:
             who = logins[0] if known.ok else logins[1]
             return failed(f"{who} is let in with a made-up password", expected, fix)
-        if known.code != 535 or stranger.code != 535:
+        if not {known.code, stranger.code} <= {535, 435}:  # 435 where soft_bounce = yes
             return unknown(f"{known.text} and {stranger.text}", expected, fix)
         if known.text != stranger.text:
             return failed(f"'{known.text}' and '{stranger.text}'", expected, fix)
@@ -238,6 +245,6 @@ class NoRelayWithoutLogin(OverSubmission):
                         "smtpd_relay_restrictions=permit_sasl_authenticated,reject at "
                         "submission and submissions: the ones of main.cf trust mynetworks.",
                     )
-                if reply.code < 500:
+                if not refused(reply, "access denied"):
                     return unknown(f"{who}: {reply.text}", "530 or 554", "Later again.")
         return passed(f"without a password: {reply.text}")

@@ -47,7 +47,7 @@ class OnlyOwnSender(AsUser):
                 f"submission and submissions in master.cf; {_MAPS}.",
             )
         # a made-up sender may be refused for being nobody, and the rule be missing all the same
-        if reply.code != 553:
+        if reply.code not in (553, 453):  # 453 where soft_bounce = yes
             return unknown(
                 f"{other}: {reply.text}",
                 "553 5.7.1",

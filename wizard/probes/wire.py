@@ -82,6 +82,12 @@ class OverTheWire(Conversation):
             yield Greeted(talk, greeting, ehlo, waited, address, place)
 
 
+def refused(reply: Reply, *words: str) -> bool:
+    """Whether it refuses for good; `soft_bounce = yes` makes 4xx of that, in the same words."""
+    softened = 400 <= reply.code < 500 and any(word in reply.text.lower() for word in words)
+    return reply.code >= 500 or softened
+
+
 def outcome_of(reply: Reply) -> Outcome:
     """Pass for what was accepted, unknown for "later", fail for a refusal."""
     if reply.ok:

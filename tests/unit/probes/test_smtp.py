@@ -11,7 +11,7 @@ from support.recorded import RecordedHost
 from support.seats import sit
 
 from mailwizard import probes
-from mailwizard.model import Outcome, Probe, Result
+from mailwizard.model import Completed, Outcome, Probe, Result
 
 NAME = "mail.example.test"
 USER = "alice@example.test"
@@ -59,6 +59,9 @@ CASES: list[tuple[str, Make, FakeSmtp, Outcome]] = [
     ("ehlo refused", EHLO, FakeSmtp(ehlo=b"502 no"), FAIL),
     ("ehlo busy", EHLO, FakeSmtp(banner=b"421 too many"), UNKNOWN),
     ("helo needed", HELO, FakeSmtp(replies={"MAIL": b"503 5.5.1 hello?"}), PASS),
+    ("helo, soft", HELO, FakeSmtp(replies={"MAIL": b"403 4.5.1 send HELO/EHLO first"}), PASS),
+    ("helo, busy", HELO, FakeSmtp(replies={"MAIL": b"421 4.3.2 too busy"}), UNKNOWN),
+    ("helo, later", HELO, FakeSmtp(replies={"MAIL": b"450 4.7.1 HALO later"}), UNKNOWN),
     ("helo not needed", HELO, FakeSmtp(), WARN),
     ("nobody", NOBODY, FakeSmtp(recipient=unknown_user), PASS),
     ("nobody later", NOBODY, FakeSmtp(recipient=later), WARN),
@@ -101,6 +104,47 @@ def test_verdicts(probe: Make, server: FakeSmtp, outcome: Outcome) -> None:
     if outcome is not PASS:
         assert result.expected
         assert result.fix
+
+
+SETTINGS = "postconf -x virtual_alias_maps luser_relay"
+TABLE = "hash:/etc/postfix/virtual"
+
+
+@pytest.mark.parametrize(
+    ("reply", "settings", "found", "outcome", "said"),
+    [
+        (yes, f"virtual_alias_maps = {TABLE}\nluser_relay =", "", FAIL, "whom nobody knows"),
+        (yes, f"virtual_alias_maps = {TABLE}", "@example.test\tjohn", WARN, "leads to john in"),
+        (yes, f"virtual_alias_maps = {TABLE}", "@example.test\t@x.test", FAIL, "whom nobody"),
+        (yes, "luser_relay = john", "", WARN, "luser_relay = john"),
+        (unknown_user, "luser_relay = john", "", PASS, "unknown recipient: 550"),
+        (later, "", "", WARN, "soft_bounce = yes: everything refused is tried again for days"),
+    ],
+)
+def test_a_catch_all_is_legal_and_told(
+    reply: Callable[..., bytes],
+    settings: str,
+    found: str,
+    outcome: Outcome,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = RecordedHost()
+    host.answers[SETTINGS] = Completed((), 0, f"{settings}\n")
+    host.answers[f"postmap -q - {TABLE}"] = Completed((), 0 if found else 1, f"{found}\n")
+    host.answers["postconf -x soft_bounce"] = Completed((), 0, "soft_bounce = no\n")
+    # for port 25 alone, as while only watching
+    host.answers["postconf -Px"] = Completed((), 0, "smtp/inet/soft_bounce = yes\n")
+    sit(monkeypatch, HERE)
+    with FakeSmtp(recipient=reply) as server:
+        result = probes.UnknownRecipient("example.test", port=server.port).ask(host)
+    assert (result.outcome, said in result.said) == (outcome, True), result
+
+
+def test_soft_refusals_of_early_talkers() -> None:
+    soft = b"454 4.5.0 Error: SMTP protocol synchronization"
+    with FakeSmtp(replies={"MAIL": soft}) as server:
+        assert EARLY(server.port).ask(RecordedHost()).outcome is PASS
 
 
 def test_vrfy_that_tells_people_apart_fails() -> None:

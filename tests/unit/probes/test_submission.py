@@ -22,6 +22,10 @@ HERE = "127.0.0.1"
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl(1)")
 
 
+# what soft_bounce = yes makes of refusals
+SOFT = "430 4.7.0 Must issue a STARTTLS command first"
+SOFT_LOGIN = "435 4.7.8 Error: authentication failed: (reason unavailable)"
+SOFT_RELAY = "454 4.7.1 <x@example.com>: Recipient address rejected: Access denied"
 AT = [
     ("starttls", probes.OffersStartTls, {}, PASS),
     ("no starttls", probes.OffersStartTls, {"starttls": False}, FAIL),
@@ -36,6 +40,12 @@ AT = [
     ("no password in clear", probes.NoAuthInClear, {}, PASS),
     ("offered in clear", probes.NoAuthInClear, {"auth_in_clear": True}, FAIL),
     ("tried in clear", probes.NoAuthInClear, {"clear_auth": "535 5.7.8 no"}, FAIL),
+    ("soft mail", probes.StartTlsFirst, {"clear_mail": SOFT}, PASS),
+    ("mail later", probes.StartTlsFirst, {"clear_mail": "451 4.3.0 x"}, UNKNOWN),
+    ("soft auth", probes.NoAuthInClear, {"clear_auth": SOFT}, PASS),
+    ("no auth, soft", probes.NoAuthInClear, {"clear_auth": "403 4.5.1 x not enabled"}, PASS),
+    ("tried, soft", probes.NoAuthInClear, {"clear_auth": "435 4.7.8 no"}, FAIL),
+    ("auth later", probes.NoAuthInClear, {"clear_auth": "421 4.3.0 busy"}, UNKNOWN),
     ("busy", probes.StartTlsFirst, {"greeting": "421 busy"}, UNKNOWN),
 ]
 
@@ -64,6 +74,10 @@ IN = [
     ("same answer", probes.SameAnswerForUnknownUser, {}, PASS),
     ("tells", probes.SameAnswerForUnknownUser, {"refusal": enumerating}, FAIL),
     ("busy", probes.SameAnswerForUnknownUser, {"refusal": lambda _: "454 4.7.0 later"}, UNKNOWN),
+    ("soft login", probes.SubmissionLogin, {"users": {}, "refusal": lambda _: SOFT_LOGIN}, FAIL),
+    ("soft answer", probes.SameAnswerForUnknownUser, {"refusal": lambda _: SOFT_LOGIN}, PASS),
+    ("no relay, soft", probes.NoRelayWithoutLogin, {"without_login": SOFT_RELAY}, PASS),
+    ("own, soft", probes.OnlyOwnSender, {"unknown_sender": "453 4.7.1 x not owned"}, PASS),
     ("mechanisms", probes.Mechanisms, {}, PASS),
     ("anonymous", probes.Mechanisms, {"mechanisms": "PLAIN ANONYMOUS"}, FAIL),
     ("old", probes.Mechanisms, {"mechanisms": "PLAIN CRAM-MD5"}, WARN),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from support.fake_servers import FakeSmtp
 from support.recorded import RecordedHost, Written
-from support.verdicts import FAIL, UNKNOWN
+from support.verdicts import FAIL, UNKNOWN, WARN
 
 from mailwizard import probes
 from mailwizard.model import Completed, Probe
@@ -113,6 +113,14 @@ def test_nothing_is_sent_to_somebody_whose_mail_goes_on(sender: Sender) -> None:
     outcome, said, sent = sender(host)
     assert (outcome, sent) == (UNKNOWN, 0), said
     assert f"mail for alice is forwarded by {FORWARD}" in str(said)
+
+
+def test_no_report_is_asked_for_where_everybody_is_somebody() -> None:
+    host = Waits(conf={"luser_relay": "john"})
+    outcome, said, sent = SENDERS["OUT-06"](host)
+    assert (outcome, sent, "luser_relay = john" in str(said)) == (WARN, 0, True), said
+    other = probes.BounceReturns("alice", "example.test", "x@nowhere.test", wait=0.2)
+    assert by_hand(other)(host)[2] == 1
 
 
 def test_all_of_a_message_is_taken_back() -> None:
