@@ -77,6 +77,20 @@ RECIPIENTS = (
         "main local_recipient_maps=",
     ),
     Fault(
+        "a catch-all leads to somebody",
+        {"SMTP-10": "warn: leads to alice in inline:"},
+        "main 'virtual_alias_maps=inline:{@example.test=alice}'",
+    ),
+    Fault(
+        "whatever is refused is tried again (soft_bounce)",
+        {
+            "SMTP-10": "warn: put off: 450 .*; soft_bounce = yes",
+            **dict.fromkeys(("SMTP-05", "SMTP-06", "SMTP-18"), "pass"),
+            **dict.fromkeys(("SUB-02", "SUB-03", "SUB-05", "SUB-07", "SUB-08"), "pass"),
+        },
+        "main soft_bounce=yes",
+    ),
+    Fault(
         "unknown recipients are put off",
         {"SMTP-10": "warn: put off: 450"},
         "main unknown_local_recipient_reject_code=450",
@@ -164,6 +178,15 @@ DELIVERY = (
         "mv /home/alice/Maildir /home/alice/kept; mkdir -m 0 /home/alice/Maildir",
         "rmdir /home/alice/Maildir; mv /home/alice/kept /home/alice/Maildir; postsuper -d ALL",
         options={"wait": 2.0},
+    ),
+    Fault(
+        "the reader's mail is sent on to elsewhere",
+        dict.fromkeys(
+            ("SMTP-09", "SMTP-20", "DELIVERY-ALIAS:root", "DELIVERY-LIST:sales", "SENDER:alice"),
+            "unknown: mail for alice is forwarded by /home/alice/.forward",
+        ),
+        "echo someone@other.test >/home/alice/.forward; chown alice: /home/alice/.forward",
+        "rm /home/alice/.forward",
     ),
     Fault(
         "mail goes to another place than the Maildir",
