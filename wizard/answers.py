@@ -48,11 +48,11 @@ class Answers:
         tables = _decode(text, name)
         complaints = [found for key in tables for found in _unknown(key, tables[key], steps)]
         refuse(complaints)
-        kinds = {step.id: _kinds(step) for step in steps}
+        known = {step.id: step for step in steps}
         return cls(
             tuple(steps),
             {
-                step: {key: _settled(kinds[step][key], value) for key, value in table.items()}
+                step: {key: _settled(known[step], key, value) for key, value in table.items()}
                 for step, table in tables.items()
             },
         )
@@ -267,18 +267,21 @@ def _kinds(step: Step) -> dict[str, Kind]:
     return {**{question.name: question.kind for question in step.questions}, ENABLED: Bool()}
 
 
-def _settled(kind: Kind, value: Any) -> Any:
+def _settled(step: Step, key: str, value: Any) -> Any:
+    optional = any(each.optional for each in step.questions if each.name == key)
     try:
-        return kind.check(value)
+        return _checked(_kinds(step)[key], value, optional)
     except ValueError:
         return value
 
 
 def _checked(kind: Kind, value: Any, optional: bool) -> Any:
-    # "" says "none"; a list or a table has a way of its own to be empty.
-    if optional and (value is None or (value == "" and not isinstance(kind, Listing | Table))):
-        return None
-    return kind.check(value)
+    if not optional or value not in (None, ""):
+        return kind.check(value)
+    # "" says "none"; of a list or a table that is an empty one
+    if isinstance(kind, Table):
+        return kind.check({})
+    return kind.check([]) if isinstance(kind, Listing) else None
 
 
 def _needed(step: str, question: Question) -> str:

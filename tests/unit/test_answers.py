@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.recorded import RecordedHost
+import tomli_w
+from support import programs
+from support.recorded import RecordedHost, recorded
 
 from mailwizard.answers import Answers, dump, example, read_secret
 from mailwizard.errors import BadAnswer, BadUsage
@@ -27,6 +29,8 @@ from mailwizard.fields import (
     Table,
 )
 from mailwizard.model import Context, Question, SecretRef, Step
+from mailwizard.platform.debian import TRIXIE
+from mailwizard.steps import STEPS as HOWTO
 
 
 def nothing(_context: Context) -> Iterator[Any]:
@@ -114,7 +118,7 @@ def test_values_are_kept_as_checked() -> None:
         (FQDN + "[relay]\nenabled = true", "relay.password", "password = { file = "),
         (FQDN + "[filter]\nenabled = true", "filter.enabled", "needs the step 'relay'"),
         (FQDN + '[aliases.aliases]\na = "b"', "aliases.aliases", "root leads nowhere"),
-        (FQDN + '[aliases]\naliases = ""', "aliases.aliases", "a table of names is right"),
+        (FQDN + '[aliases]\naliases = "x"', "aliases.aliases", "a table of names is right"),
     ],
 )
 def test_a_wrong_answer_is_named_with_what_would_be_right(text: str, key: str, said: str) -> None:
@@ -194,6 +198,34 @@ def test_text_and_back() -> None:
     assert resolve(text) == found
     assert '# The size\nsize = "50 MiB"' in text
     assert 'password = { file = "/root/pw" }' in text
+
+
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [(each.id, question) for each in HOWTO for question in each.questions if question.optional],
+    ids=lambda each: getattr(each, "name", each),
+)
+def test_what_may_be_left_empty_is_empty_for_every_step(name: str, question: Question) -> None:
+    facts = tomllib.loads((Path(__file__).parents[1] / "steps/facts.toml").read_text())
+    host = recorded(facts, TRIXIE)
+    host.programs = {**programs.EVERYWHERE, **programs.POSTFIX}
+    answers = Answers.from_text(tomli_w.dumps(facts["answers"]), HOWTO)
+    if name == "relay":
+        answers = answers.with_value("relay", "host", "[smtp.example.net]:587")
+    emptied = answers.with_value(name, question.name, None)
+    kept = Answers.from_text(dump(HOWTO, emptied.values), HOWTO)
+    assert kept.given(name, question.name) == emptied.given(name, question.name)
+    assert kept.is_given(name, question.name)
+    # written so by versions before
+    before = Answers.from_text(f'[{name}]\n{question.name} = ""', HOWTO)
+    assert before.given(name, question.name) == emptied.given(name, question.name)
+    found, complaints = kept.examine(HOWTO, host)
+    if isinstance(question.kind, Listing | Table):
+        assert not emptied.given(name, question.name)
+        assert question.kind.show(found[name][question.name]) == ""
+        assert complaints == []
+    if not complaints:
+        list(next(each for each in HOWTO if each.id == name).plan(Context(name, found, host)))
 
 
 def test_an_answer_file_is_saved_for_its_owner_only() -> None:
