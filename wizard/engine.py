@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mailwizard import planning, transaction
+from mailwizard import keeping, planning, transaction
 from mailwizard.answers import Answers, Complaint, refuse
 from mailwizard.errors import BadUsage, ProofFailed, ReadBackFailed, WizardError
 from mailwizard.events import (
@@ -253,12 +253,9 @@ class Engine:
 
     def keep(self, step_id: str, titles: Iterable[str]) -> None:
         """The administrator's edits stand: these changes are not due while they last."""
-        for item in planning.pending(self.journal, self.context(step_id), self.step(step_id)):
-            if item.change.title in titles:
-                subjects = tuple(item.change.subjects(self.host))
-                images = [subject.capture(self.host) for subject in subjects]
-                entry = self.journal.intend(step_id, item.change.title, subjects, images, "")
-                self.journal.done(entry, images, "kept")
+        items = planning.pending(self.journal, self.context(step_id), self.step(step_id))
+        changes = [item.change for item in items if item.change.title in titles]
+        keeping.keep(self.journal, self.host, step_id, changes)
 
     def probe(self, *step_ids: str) -> Iterator[Event]:
         """Ask these steps' probes together, and the critical ones before; a Gate for each."""
@@ -295,7 +292,7 @@ class Engine:
     def probes(self, step_id: str, *, with_critical: bool = False) -> list[Probe]:
         """The step's probes; with_critical adds those that hold at every gate (R28)."""
         step, context = self.step(step_id), self.context(step_id)
-        found = list(step.probes(context))
+        found = list(keeping.besides(self.journal, self.host, step.probes(context)))
         if records := tuple(step.records(context)):
             from mailwizard.dnsdesk.probe import RecordsPublished
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mailwizard import keeping
 from mailwizard.errors import BadAnswer, BadUsage
 from mailwizard.journal import Entry, GateRecord, Journal
 from mailwizard.model import (
@@ -133,7 +134,7 @@ def _cut_short(journal: Journal, step: str, title: str) -> bool:
 
 def _behind(journal: Journal, step: str, change: Change, plan: Sequence[Change]) -> bool:
     """True when what it follows was changed after the last time that it was made."""
-    entries = [entry for entry in journal.entries(step) if entry.state != "kept"]
+    entries = [entry for entry in journal.entries(step) if entry.state != keeping.KEPT]
     served = max(
         (e.id for e in entries if e.title == change.title and e.state == "done"), default=0
     )
@@ -149,17 +150,8 @@ def _behind(journal: Journal, step: str, change: Change, plan: Sequence[Change])
 
 def _kept(journal: Journal, look: Look, item: Pending) -> bool:
     """True when the administrator chose to keep these very edits."""
-    if not item.due or item.drift is not None or item.change.follows:
-        return False
-    names = {(s.kind, s.name) for s in item.change.subjects(look)}
-    for entry in journal.entries():
-        same = {(s.kind, s.name) for s in entry.subjects} == names
-        if entry.state == "kept" and same and entry.after is not None:
-            now = [s.parts(s.capture(look)) for s in entry.subjects]
-            kept = [s.parts(image) for s, image in zip(entry.subjects, entry.after, strict=True)]
-            if now == kept:
-                return True
-    return False
+    edited = item.due and item.drift is None and not item.change.follows
+    return edited and keeping.is_kept(journal, look, item.change)
 
 
 def kept(journal: Journal, context: Context, step: Step) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Barrier
 
@@ -270,6 +270,36 @@ def test_kept_edits_are_left_in_peace_until_they_change(world: World) -> None:
     assert world.engine.plan("one").drifted
     done(world.engine.apply("one", overwrite=frozenset([title])))
     assert world.path("one").read_text() == "1\n"
+
+
+def test_what_reads_back_is_told_what_is_kept(world: World) -> None:
+    @dataclass
+    class Reader(ToyProbe):
+        heard: tuple[str, ...] = ()
+
+        def besides(self, kept: Collection[str]) -> Reader:
+            return replace(self, heard=tuple(sorted(kept)))
+
+    def heard() -> tuple[str, ...]:
+        (probe,) = world.engine.probes("one")
+        assert isinstance(probe, Reader)
+        return probe.heard
+
+    world.probes["one"] = [Reader("read-back")]
+    done(unattended.run(world.engine, ["one", "two"]))
+    path = str(world.path("one"))
+    world.path("one").write_text("by hand\n")
+    assert heard() == ()
+    world.engine.keep("one", [f"write {path}"])
+    assert heard() == (path,)
+    world.path("one").write_text("by hand again\n")
+    assert heard() == ()
+    world.path("one").write_text("by hand\n")
+    done(world.engine.apply("one"))
+    assert heard() == (path,)
+    world.path("one").write_text("by hand once more\n")
+    done(world.engine.apply("one", overwrite=frozenset([f"write {path}"])))
+    assert heard() == ()
 
 
 def test_somebody_elses_line_in_a_shared_file_is_no_drift(world: World) -> None:

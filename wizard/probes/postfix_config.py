@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard import sanitise
@@ -73,11 +73,13 @@ class PostfixReadBack:
     """Each parameter has the value that was set, as Postfix itself expands it.
 
     step: of which step the values are, where that is not the postfix step.
+    kept: names whose value somebody edited and keeps: a warning if it is another.
     """
 
     parameters: Mapping[str, str] | tuple[tuple[str, str], ...]
     config_dir: str = ""
     step: str = ""
+    kept: frozenset[str] = frozenset()
     title: ClassVar[str] = "Postfix uses the values that were set"
     deadline: ClassVar[float] = 20.0
     critical: ClassVar[bool] = False
@@ -89,6 +91,11 @@ class PostfixReadBack:
     @property
     def by_hand(self) -> str:
         return spelled(self.config_dir, *dict(self.parameters))
+
+    def besides(self, kept: Collection[str]) -> PostfixReadBack:
+        """The same, where these parts of configuration files are kept as somebody edited them."""
+        ours = (name for name in dict(self.parameters) for part in kept if _names(part, name))
+        return replace(self, kept=frozenset(ours))
 
     def ask(self, host: Host) -> Result:
         wanted = dict(self.parameters)
@@ -104,17 +111,24 @@ class PostfixReadBack:
             rows.append(f"{name} = {have if have is not None else '(not known to Postfix)'}")
             if have is None or have.split() != value.split():
                 wrong.append(name)
-        if wrong:
-            first = wrong[0]
-            have = found.get(first)
-            return failed(
-                f"{first} is {have!r}" if have is not None else f"Postfix does not know {first}",
-                f"{first} = {wanted[first]}",
-                f"{_MAIN_CF}: `postconf -e '{first} = …'`; of two lines with the same name the "
-                f"lower one wins. Wrong in all: {', '.join(wrong)}.",
-                rows,
-            )
-        return passed(f"{len(wanted)} parameters read back as set", rows)
+        if not wrong:
+            return passed(f"{len(wanted)} parameters read back as set", rows)
+        first = next((name for name in wrong if name not in self.kept), wrong[0])
+        have = found.get(first)
+        said = f"{first} is {have!r}" if have is not None else f"Postfix does not know {first}"
+        if first in self.kept:
+            said = f"kept as edited by hand: {said}"
+            fix = f"Nothing, if it is meant so. Else: `postconf -e '{first} = …'`."
+            return warned(said, f"{first} = {wanted[first]}", fix, rows)
+        fix = (
+            f"{_MAIN_CF}: `postconf -e '{first} = …'`; of two lines with the same name the "
+            f"lower one wins. Wrong in all: {', '.join(wrong)}."
+        )
+        return failed(said, f"{first} = {wanted[first]}", fix, rows)
+
+
+def _names(part: str, parameter: str) -> bool:
+    return part.endswith(f"/main.cf {parameter}")
 
 
 # What Postfix 3.9 and later name themselves, for the versions before (DEPRECATION_README).

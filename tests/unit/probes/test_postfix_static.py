@@ -238,6 +238,13 @@ def test_reading_back() -> None:
     result = probes.PostfixReadBack({"a": "2", "b": "x, y"}).ask(host)
     assert result.outcome is Outcome.FAIL
     assert result.expected == "a = 2"
+    kept = ["/etc/postfix/main.cf a", "/etc/postfix/master.cf b"]
+    warning = probes.PostfixReadBack({"a": "2", "b": "x, y"}).besides(kept).ask(host)
+    assert (warning.outcome, warning.expected) == (Outcome.WARN, "a = 2")
+    assert warning.said == "kept as edited by hand: a is '1'"
+    both = probes.PostfixReadBack({"a": "2", "b": "z"}).besides(kept).ask(host)
+    assert (both.outcome, both.expected) == (Outcome.FAIL, "b = z")
+    assert probes.PostfixReadBack(wanted).besides(kept).ask(host).outcome is Outcome.PASS
     answer(host, "postconf a b", "a = 1\n", "postconf: warning: b: unknown parameter")
     assert "does not know b" in probes.PostfixReadBack(wanted).ask(host).said
     assert probes.PostfixReadBack(wanted).ask(RecordedHost()).outcome is Outcome.UNKNOWN
