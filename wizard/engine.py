@@ -23,7 +23,7 @@ from mailwizard.events import (
     StepStarted,
 )
 from mailwizard.host import LocalHost
-from mailwizard.journal import Entry, Journal
+from mailwizard.journal import Journal
 from mailwizard.model import Change, Context, Outcome, Probe, Record, SecretRef, Step, worst
 from mailwizard.planning import Pending
 from mailwizard.probing import ask_all
@@ -59,6 +59,11 @@ class Engine:
     def wanted(self) -> list[Step]:
         """The steps that are switched on, in order."""
         return [step for step in self.steps if self.enabled(step.id)]
+
+    def need_undone(self) -> None:
+        """Nothing stands on this host that is switched off; raises BadUsage."""
+        off = (step.id for step in self.steps if not self.enabled(step.id))
+        planning.need_undone(self.journal, off)
 
     def recover(self) -> None:
         """After a run that was killed: nothing half-written is left beside our files."""
@@ -116,7 +121,10 @@ class Engine:
         return [(key.partition(".")[2], said) for key, said in mine]
 
     def context(self, step_id: str) -> Context:
-        """What the step may know; raises BadAnswer over its own answers and those before it."""
+        """What the step may know; raises BadUsage over its own answers and those before it."""
+        if not self.enabled(step_id):
+            hint = f"It would be wanted with `enabled = true` under [{step_id}] in the answers."
+            raise BadUsage(f"the step '{step_id}' is left out", hint=hint)
         found, complaints = self._examined()
         ids = [step.id for step in self.steps]
         settled = ids[: ids.index(step_id) + 1]
@@ -148,8 +156,9 @@ class Engine:
 
     def next_step(self) -> str | None:
         """The first step that is neither verified nor skipped."""
-        ready = (State.VERIFIED, State.SKIPPED)
-        return next((status.id for status in self.states() if status.state not in ready), None)
+        wanted = zip(self.steps, self.states(), strict=True)
+        left = (s.id for s, now in wanted if self.enabled(s.id) and now.state is not State.VERIFIED)
+        return next(left, None)
 
     def dependents(self, step_ids: Iterable[str]) -> tuple[str, ...]:
         """Applied steps that were built on these and would have to be undone with them."""
@@ -279,7 +288,7 @@ class Engine:
             gate_open = verdict is not Outcome.FAIL
             if any(heard.get(name) is Outcome.FAIL for name in critical):
                 yield from self._restore(step_id)
-            changes = len(self._since_gate(step_id))
+            changes = len(self.journal.since_gate(step_id))
             self.journal.gate(step_id, gate_open, verdict)
             yield Gate(step_id, gate_open, verdict, changes, time.monotonic() - begun)
 
@@ -355,14 +364,9 @@ class Engine:
         make(self.host, self.journal, step_id, change)
         yield ChangeDone(step_id, change.title, time.monotonic() - begun)
 
-    def _since_gate(self, step_id: str) -> list[Entry]:
-        gate = self.journal.last_gate(step_id, only_open=True)
-        newest = gate.entry if gate else 0
-        return [entry for entry in self.journal.entries(step_id) if entry.id > newest]
-
     def _restore(self, step_id: str) -> Iterator[Event]:
         """Back to the configuration that last passed its gate."""
-        yield from undo(self.journal, self.host, self._since_gate(step_id))
+        yield from undo(self.journal, self.host, self.journal.since_gate(step_id))
 
     def _failed(self, step_id: str, failed: WizardError) -> Iterator[Event]:
         tail = tuple(getattr(failed, "tail", ()))

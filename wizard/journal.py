@@ -155,6 +155,12 @@ class Journal:
         )
         return next((GateRecord(name, bool(is_open), *rest) for name, is_open, *rest in rows), None)
 
+    def since_gate(self, step: str) -> list[Entry]:
+        """What the step changed after its gate was open for the last time."""
+        gate = self.last_gate(step, only_open=True)
+        newest = gate.entry if gate else 0
+        return [entry for entry in self.entries(step) if entry.id > newest]
+
     def left_behind(self) -> dict[str, str]:
         """Each part we own and how we left it, but none of a change that was cut short."""
         parts: dict[str, str] = {}

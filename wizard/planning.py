@@ -98,6 +98,17 @@ def need_secrets(
                     raise BadAnswer(key, wrong.message, hint=wrong.hint) from None
 
 
+def need_undone(journal: Journal, left_out: Iterable[str]) -> None:
+    """None of the steps that are switched off stands on this host; raises BadUsage."""
+    if not (standing := [step_id for step_id in left_out if journal.entries(step_id)]):
+        return
+    verb, those = ("is", "it") if len(standing) == 1 else ("are", "them")
+    raise BadUsage(
+        f"{', '.join(standing)} {verb} switched off in the answers but still set up on this host",
+        hint=f"Undo {those} first: mailwizard undo {' '.join(standing)}",
+    )
+
+
 def _places(value: Any) -> Iterator[SecretRef]:
     """The secrets that an answer points to, wherever in it."""
     if isinstance(value, SecretRef):
@@ -167,9 +178,10 @@ def _paths(look: Look, changes: Iterable[Change]) -> set[str]:
 
 def status(journal: Journal, look: Look, step: Step, enabled: bool) -> StepStatus:
     """Where the step stands, from the journal and from what is on disk now."""
-    if not enabled:
-        return StepStatus(step.id, State.SKIPPED)
     entries = journal.entries(step.id)
+    # what was set up and is switched off now stands until it is undone
+    if not enabled and not entries:
+        return StepStatus(step.id, State.SKIPPED)
     gate = journal.last_gate(step.id)
     if (not entries and gate is None) or _unfinished(entries, gate):
         return StepStatus(step.id, State.PENDING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +11,12 @@ from threading import Barrier
 import pytest
 from support.toys import ToyProbe, World, done, gate, of, state
 
-from mailwizard import unattended
+from mailwizard import commands, platform, unattended
+from mailwizard.answers import Answers
 from mailwizard.changes import FileContent
 from mailwizard.commands import _say
 from mailwizard.engine import make
-from mailwizard.errors import CommandFailed, ProofFailed
+from mailwizard.errors import BadUsage, CommandFailed, ProofFailed
 from mailwizard.events import (
     AlreadySo,
     ChangeDone,
@@ -25,6 +27,7 @@ from mailwizard.events import (
     Proposed,
     Undone,
 )
+from mailwizard.export import script
 from mailwizard.model import Host, Look, Outcome, Preview, Result, Subject
 from mailwizard.stages import State
 from mailwizard.subjects import File
@@ -238,6 +241,41 @@ def test_a_change_cut_short_is_due_again_though_it_looks_done(world: World) -> N
     assert world.engine.plan("one").pending == ()
     assert [e.state for e in world.engine.journal.entries() if e.id == entry] == ["intent"]
     assert state(world) is State.APPLIED
+
+
+def test_a_step_is_undone_before_it_is_left_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = world.engine
+    engine.set_enabled("more", True)
+    done(unattended.run(engine, ["one", "two", "more"]))
+    engine.set_enabled("more", False)
+    assert state(world, "more") is State.VERIFIED
+    assert engine.next_step() is None
+    with pytest.raises(BadUsage, match="'more' is left out"):
+        engine.plan("more")
+    assert list(script.unlike(engine)) == [
+        "more is left out of the script: switched off in the answers"
+    ]
+    assert "Step more" not in script.text(engine)
+    before = world.files()
+    monkeypatch.setattr(commands, "STEPS", engine.steps)
+    monkeypatch.setattr(commands, "_looking", lambda *_: engine)
+    monkeypatch.setattr(commands, "_host_to_change", lambda _: world.host)
+    monkeypatch.setattr(platform, "machine_id", lambda: "host-1")
+    monkeypatch.setattr(Answers, "load", lambda *_: engine.answers)
+    asked = argparse.Namespace(answers="", steps=[], yes=True, json=False)
+    for command in (commands.plan, commands.apply):
+        with pytest.raises(BadUsage) as refused:
+            command(asked)
+        said = "more is switched off in the answers but still set up on this host"
+        assert refused.value.message == said
+        assert refused.value.hint == "Undo it first: mailwizard undo more"
+        assert refused.value.exit_code == 2
+    assert world.files() == before
+    done(engine.undo(["more"]))
+    assert state(world, "more") is State.SKIPPED
+    assert [command(asked) for command in (commands.plan, commands.apply)] == [0, 0]
 
 
 def test_edits_by_hand_stop_the_run_and_keep_every_byte(world: World) -> None:

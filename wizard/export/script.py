@@ -26,17 +26,20 @@ OURS = "made as mailwizard makes it, without the edit by hand that was kept"
 def unlike(engine: Engine) -> Iterator[str]:
     """What of this host the script does not make, a sentence each."""
     for status in engine.states():
-        if status.state in STANDING:
+        if not engine.enabled(status.id):
+            if status.state is not State.SKIPPED:
+                yield f"{status.id} is left out of the script: switched off in the answers"
+        elif status.state in STANDING:
             for title in _kept(engine, engine.step(status.id)):
                 yield f"{status.id}: {title}: {OURS}"
-        elif status.state not in (State.PENDING, State.SKIPPED):
+        elif status.state is not State.PENDING:
             yield f"{status.id} is left out of the script: {STATE_WORDS[status.state]}"
 
 
 def text(engine: Engine) -> str:
     """The script for the steps that stand; raises BadUsage when there are none."""
     standing = {s.id for s in engine.states() if s.state in STANDING}
-    steps = [step for step in engine.steps if step.id in standing]
+    steps = [step for step in engine.wanted() if step.id in standing]
     if not steps:
         raise BadUsage("no step stands yet: there is nothing to replay")
     platform = engine.host.platform
