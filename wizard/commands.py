@@ -61,7 +61,7 @@ def plan(options: argparse.Namespace) -> int:
     engine = _looking(options, Answers.load(options.answers, STEPS))
     # everything that is wrong in the file is said at once, as `apply` would
     engine.resolved()
-    engine.need_undone()
+    planning.need_undone(engine.journal, STEPS, engine.wanted())
     plans = [engine.plan(step_id) for step_id in _chosen(engine, options.steps)]
     missing = engine.missing_packages([plan.step.id for plan in plans])
     if options.json:
@@ -87,7 +87,7 @@ def apply(options: argparse.Namespace) -> int:
     _switched_on(named, [step.id for step in wanted])
     planning.need_secrets([s for s in wanted if not named or s.id in named], found, host)
     with _changing(options, answers) as engine:
-        engine.need_undone()
+        planning.need_undone(engine.journal, STEPS, engine.wanted())
         steps = _chosen(engine, options.steps)
         if not options.yes:
             consent.confirm(f"Set up {', '.join(steps)} on this host?")

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from mailwizard.dkim import Standing
     from mailwizard.dnsdesk.finding import Finding
 
+STALE = 2.0  # seconds; while somebody types complaints are asked for sooner again
+
 
 class Engine:
     """One host, its steps and answers; every face drives it the same way."""
@@ -47,6 +49,7 @@ class Engine:
         self.answers = answers
         self.host = host
         self.journal = journal
+        self._looked = 0.0
         self._found: tuple[Mapping[str, Mapping[str, Any]], list[Complaint]] | None = None
 
     def step(self, step_id: str) -> Step:
@@ -60,11 +63,6 @@ class Engine:
         """The steps that are switched on, in order."""
         return [step for step in self.steps if self.enabled(step.id)]
 
-    def need_undone(self) -> None:
-        """Nothing stands on this host that is switched off; raises BadUsage."""
-        off = (step.id for step in self.steps if not self.enabled(step.id))
-        planning.need_undone(self.journal, off)
-
     def recover(self) -> None:
         """After a run that was killed: nothing half-written is left beside our files."""
         for entry in self.journal.entries():
@@ -76,10 +74,15 @@ class Engine:
 
     def set_answer(self, step_id: str, key: str, value: Any) -> None:
         """Check and keep one answer, at once on disk; raises BadAnswer."""
-        self.answers = self.answers.with_value(step_id, key, value)
+        answers = self.answers.with_value(step_id, key, value)
+        if answers.given(step_id, key) != self.defaults(step_id).get(key):
+            planning.outdate(self.journal, self.steps, step_id)
+        self.answers = answers
         self.remember()
 
     def set_enabled(self, step_id: str, on: bool) -> None:
+        if on is not self.enabled(step_id):
+            planning.outdate(self.journal, self.steps, step_id)
         self.answers = self.answers.with_value(step_id, "enabled", on)
         self.remember()
 
@@ -92,6 +95,7 @@ class Engine:
         """Every value that can be had and all that is wrong, as the host was when last changed."""
         if self._found is None:
             self._found = self.answers.examine(self.steps, self.host)
+            self._looked = time.monotonic()
         return self._found
 
     def resolved(self) -> Mapping[str, Mapping[str, Any]]:
@@ -116,6 +120,9 @@ class Engine:
 
     def complaints(self, step_id: str) -> list[tuple[str, str]]:
         """(question, what is wrong) for one step's answers as they stand."""
+        # what was wrong a while ago may be mended by now, in another terminal
+        if self._found and self._found[1] and time.monotonic() - self._looked > STALE:
+            self._found = None
         _, complaints = self._examined()
         mine = (found for found in complaints if found[0].partition(".")[0] == step_id)
         return [(key.partition(".")[2], said) for key, said in mine]
@@ -162,11 +169,7 @@ class Engine:
 
     def dependents(self, step_ids: Iterable[str]) -> tuple[str, ...]:
         """Applied steps that were built on these and would have to be undone with them."""
-        gone = set(step_ids)
-        for step in self.steps:
-            if step.id not in gone and gone & set(step.needs) and self.journal.entries(step.id):
-                gone.add(step.id)
-        return tuple(step.id for step in self.steps if step.id in gone - set(step_ids))
+        return planning.dependents(self.journal, self.steps, step_ids)
 
     def log_path(self, step_id: str) -> str:
         """Everything that was done and heard in this step, all runs of it."""
@@ -237,7 +240,7 @@ class Engine:
 
     def affirm(self, plans: Iterable[StepPlan]) -> Iterator[Event]:
         """Tell of each change of these plans, none of which is due, that it is there."""
-        yield from self._logged(_affirmed(plans))
+        yield from self._logged(planning.affirmed(plans))
 
     def _apply(self, step_id: str, overwrite: frozenset[str]) -> Iterator[Event]:
         yield StepStarted(step_id, self.step(step_id).title)
@@ -340,6 +343,7 @@ class Engine:
         path = f"{self.host.state_dir}/secrets/{step_id}.{key}"
         self.host.make_dir(f"{self.host.state_dir}/secrets", 0o700)
         self.host.write(path, f"{typed}\n".encode(), mode=0o600)
+        planning.outdate(self.journal, self.steps, step_id)
         self.set_answer(step_id, key, SecretRef(file=path))
 
     def save_text(self, name: str, text: str) -> str:
@@ -352,6 +356,7 @@ class Engine:
     def shell(self) -> None:
         """The administrator's shell on this terminal, until it ends."""
         self.host.shell()
+        self._found = None
 
     def _make(self, step_id: str, item: Pending) -> Iterator[Event]:
         change = item.change
@@ -375,12 +380,6 @@ class Engine:
             yield from self._restore(step_id)
             hint = f"{hint} The previous configuration was put back.".strip()
         yield Failed(step_id, failed.message, hint or "Correct the cause, then try again.", tail)
-
-
-def _affirmed(plans: Iterable[StepPlan]) -> Iterator[Event]:
-    for plan in plans:
-        yield StepStarted(plan.step.id, plan.step.title)
-        yield from (AlreadySo(plan.step.id, item.title) for item in plan.items)
 
 
 def make(host: LocalHost, journal: Journal, step_id: str, change: Change) -> None:

@@ -22,6 +22,9 @@ from mailwizard.errors import HostRefused
 from mailwizard.journalfile import SCHEMA, TABLES, aside, connect, put, seal, sound
 from mailwizard.model import Image, Subject
 
+OUTDATED = "outdated"
+"""In the place of a verdict: the answers are others since."""
+
 
 def now() -> str:
     """This moment, ISO 8601, UTC."""
@@ -125,6 +128,12 @@ class Journal:
         )
         if is_open:
             self._copy()
+
+    def outdate(self, step: str) -> None:
+        """The step's verdict was about other answers; its gate is still one to go back to."""
+        gate = self.last_gate(step, only_open=True)
+        if gate is not None and gate.outcome != OUTDATED:
+            self._write("UPDATE gates SET outcome = ? WHERE step = ?", OUTDATED, step)
 
     def forget_gates(self, step: str) -> None:
         """An undone step has no verdict."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from mailwizard import keeping
 from mailwizard.errors import BadAnswer, BadUsage
-from mailwizard.journal import Entry, GateRecord, Journal
+from mailwizard.events import AlreadySo, Event, StepStarted
+from mailwizard.journal import OUTDATED, Entry, GateRecord, Journal
 from mailwizard.model import (
     Change,
     Context,
@@ -98,9 +99,10 @@ def need_secrets(
                     raise BadAnswer(key, wrong.message, hint=wrong.hint) from None
 
 
-def need_undone(journal: Journal, left_out: Iterable[str]) -> None:
+def need_undone(journal: Journal, steps: Iterable[Step], wanted: Sequence[Step]) -> None:
     """None of the steps that are switched off stands on this host; raises BadUsage."""
-    if not (standing := [step_id for step_id in left_out if journal.entries(step_id)]):
+    standing = [step.id for step in steps if step not in wanted and journal.entries(step.id)]
+    if not standing:
         return
     verb, those = ("is", "it") if len(standing) == 1 else ("are", "them")
     raise BadUsage(
@@ -188,9 +190,34 @@ def status(journal: Journal, look: Look, step: Step, enabled: bool) -> StepStatu
     since = max([e.at for e in entries] + ([gate.at] if gate else []))
     if _drifted(journal, look, step.id):
         return StepStatus(step.id, State.DRIFTED, since)
-    if gate is None or any(e.id > gate.entry for e in entries):
+    outdated = gate is not None and gate.open and gate.outcome == OUTDATED
+    if gate is None or outdated or any(e.id > gate.entry for e in entries):
         return StepStatus(step.id, State.APPLIED, since)
     return StepStatus(step.id, State.VERIFIED if gate.open else State.FAILED, since)
+
+
+def outdate(journal: Journal, steps: Sequence[Step], first: str) -> None:
+    """An answer of this step changed: it and those after it have to show anew that they hold."""
+    ids = [step.id for step in steps]
+    for step_id in ids[ids.index(first) :]:
+        journal.outdate(step_id)
+
+
+def dependents(journal: Journal, steps: Sequence[Step], step_ids: Iterable[str]) -> tuple[str, ...]:
+    """Applied steps that were built on these and would have to be undone with them."""
+    named = set(step_ids)
+    gone = set(named)
+    for step in steps:
+        if gone & set(step.needs) and journal.entries(step.id):
+            gone.add(step.id)
+    return tuple(step.id for step in steps if step.id in gone - named)
+
+
+def affirmed(plans: Iterable[StepPlan]) -> Iterator[Event]:
+    """Of each change of these plans, that it is there."""
+    for plan in plans:
+        yield StepStarted(plan.step.id, plan.step.title)
+        yield from (AlreadySo(plan.step.id, item.title) for item in plan.items)
 
 
 def _unfinished(entries: Sequence[Entry], gate: GateRecord | None) -> bool:

@@ -11,11 +11,12 @@ from threading import Barrier
 import pytest
 from support.toys import ToyProbe, World, done, gate, of, state
 
+import mailwizard.engine
 from mailwizard import commands, platform, unattended
 from mailwizard.answers import Answers
 from mailwizard.changes import FileContent
 from mailwizard.commands import _say
-from mailwizard.engine import make
+from mailwizard.engine import Engine, make
 from mailwizard.errors import BadUsage, CommandFailed, ProofFailed
 from mailwizard.events import (
     AlreadySo,
@@ -28,7 +29,8 @@ from mailwizard.events import (
     Undone,
 )
 from mailwizard.export import script
-from mailwizard.model import Host, Look, Outcome, Preview, Result, Subject
+from mailwizard.fields import Text
+from mailwizard.model import Host, Look, Outcome, Preview, Question, Result, Subject
 from mailwizard.stages import State
 from mailwizard.subjects import File
 
@@ -250,7 +252,7 @@ def test_a_step_is_undone_before_it_is_left_out(
     engine.set_enabled("more", True)
     done(unattended.run(engine, ["one", "two", "more"]))
     engine.set_enabled("more", False)
-    assert state(world, "more") is State.VERIFIED
+    assert state(world, "more") is State.APPLIED
     assert engine.next_step() is None
     with pytest.raises(BadUsage, match="'more' is left out"):
         engine.plan("more")
@@ -276,6 +278,59 @@ def test_a_step_is_undone_before_it_is_left_out(
     done(engine.undo(["more"]))
     assert state(world, "more") is State.SKIPPED
     assert [command(asked) for command in (commands.plan, commands.apply)] == [0, 0]
+
+
+def asking(world: World, wrong: Sequence[tuple[str, str]] = ()) -> Engine:
+    """The engine where the first step has a question, and this to say of its answer."""
+    word = Question("word", "Word", Text(), lambda _context: "usual")
+    one = replace(world.step("one"), questions=(word,), review=lambda _context: iter(wrong))
+    steps = [one, *world.engine.steps[1:]]
+    return Engine(steps, Answers.empty(steps), world.host, world.engine.journal)
+
+
+def test_steps_that_were_built_on_another_answer_show_anew_that_they_hold(world: World) -> None:
+    engine = asking(world)
+    done(unattended.run(engine, ["one", "two"]))
+
+    def states() -> list[State]:
+        return [status.state for status in engine.states()][:2]
+
+    engine.set_answer("one", "word", "usual")
+    engine.set_enabled("more", False)
+    assert states() == [State.VERIFIED, State.VERIFIED]
+    engine.set_answer("one", "word", "another")
+    assert states() == [State.APPLIED, State.APPLIED]
+    assert engine.next_step() == "one"
+    # what the gate let through is still what is gone back to
+    before, world.text["one"] = world.files(), "an open relay\n"
+    world.probes["one"] = [ToyProbe("relay", Outcome.FAIL, critical=True)]
+    done(engine.apply("one"))
+    done(engine.probe("one"))
+    assert world.files() == before
+    world.probes["one"] = [ToyProbe("relay")]
+    done(engine.probe("one"))
+    assert states() == [State.VERIFIED, State.APPLIED]
+    assert engine.next_step() == "two"
+    done(engine.probe("two"))
+    assert engine.next_step() is None
+
+
+def test_what_was_wrong_is_looked_into_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = [("word", "no such login")]
+    engine = asking(world, wrong)
+    assert engine.complaints("one") == wrong
+    wrong.clear()
+    assert engine.complaints("one"), "while somebody types it is not asked again and again"
+    monkeypatch.setattr(world.host, "shell", lambda: None)
+    engine.shell()
+    assert engine.complaints("one") == []
+    wrong.append(("word", "gone"))
+    monkeypatch.setattr(mailwizard.engine, "STALE", -1.0)
+    assert engine.complaints("one") == [], "what was right is not looked into again"
+    engine.shell()
+    assert engine.complaints("one") == [("word", "gone")]
+    wrong.clear()
+    assert engine.complaints("one") == []
 
 
 def test_edits_by_hand_stop_the_run_and_keep_every_byte(world: World) -> None:
