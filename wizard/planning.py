@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailwizard import keeping
+from mailwizard import keeping, rights
 from mailwizard.errors import BadAnswer, BadUsage
 from mailwizard.events import AlreadySo, Event, StepStarted
 from mailwizard.journal import OUTDATED, Entry, GateRecord, Journal
@@ -40,7 +40,8 @@ def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
     """All changes of the step in order; one that follows is due when what it follows is."""
     found: list[Pending] = []
     touched: set[str] = set()
-    changes = list(step.plan(context))
+    left = rights.left_behind(journal)
+    changes = [rights.as_left(context.look, change, left) for change in step.plan(context)]
     for change in changes:
         due = change.needed(context.look) or _cut_short(journal, step.id, change.title)
         due = due or change.follows in touched

@@ -365,6 +365,28 @@ def test_kept_edits_are_left_in_peace_until_they_change(world: World) -> None:
     assert world.path("one").read_text() == "1\n"
 
 
+@pytest.mark.parametrize("decision", ["replace", "keep"])
+def test_rights_that_somebody_changed_are_asked_about(world: World, decision: str) -> None:
+    done(unattended.run(world.engine, ["one"]))
+    path = world.path("one")
+    title = f"write {path}"
+    path.chmod(0o600)
+    assert state(world) is State.DRIFTED
+    (item,) = world.engine.plan("one").drifted
+    assert (item.title, item.needed) == (title, True)
+    assert f"chmod 0644 {path}" in item.preview.text
+    stopped = done(unattended.run(world.engine, ["one"]))
+    assert of(Drifted, stopped) == [title]
+    if decision == "keep":
+        world.engine.keep("one", [title])
+    assert of(Failed, done(world.engine.apply("one", overwrite=frozenset([title])))) == []
+    done(world.engine.probe("one"))
+    assert path.stat().st_mode & 0o777 == (0o644 if decision == "replace" else 0o600)
+    assert path.read_text() == "1\n"
+    assert state(world) is State.VERIFIED
+    assert world.engine.plan("one").pending == ()
+
+
 def test_what_reads_back_is_told_what_is_kept(world: World) -> None:
     @dataclass
     class Reader(ToyProbe):
