@@ -203,6 +203,13 @@ def counted(outcomes: Iterable[Outcome]) -> str:
     return ", ".join(f"{counts[one]} {VERDICT_WORDS[one]}" for one in worst_first) or "no checks"
 
 
+def not_asked(results: Iterable[events.ProbeDone]) -> str:
+    """Which checks have no verdict, as a sentence; empty when all have one."""
+    ids = list(dict.fromkeys(d.id for d in results if d.result.outcome is Outcome.UNKNOWN))
+    checks = "1 check" if len(ids) == 1 else f"{len(ids)} checks"
+    return f"{checks} could not be asked: {', '.join(ids)}." if ids else ""
+
+
 def checks_table(
     results: Iterable[events.ProbeDone], *, colour: bool = False, width: int | None = WIDTH
 ) -> list[str]:
@@ -215,7 +222,8 @@ def checks_table(
             if one.step == step:
                 lines += result_lines(one, colour=colour, width=width)
         lines.append("")
-    return [*lines, f"{len(done)} checks: {counted(one.result.outcome for one in done)}"]
+    lines.append(f"{len(done)} checks: {counted(one.result.outcome for one in done)}")
+    return [*lines, *fold(not_asked(done), width)] if not_asked(done) else lines
 
 
 def checks_json(results: Iterable[events.ProbeDone], outcome: Outcome) -> dict[str, Any]:

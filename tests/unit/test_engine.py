@@ -118,6 +118,23 @@ def test_a_fail_alone_closes_the_gate(world: World, outcome: Outcome, is_open: b
     assert state(world) is (State.VERIFIED if is_open else State.FAILED)
 
 
+def test_what_could_not_be_asked_is_named_at_the_end(world: World) -> None:
+    def last_words() -> str:
+        finished = done(unattended.run(world.engine, ["one", "two"]))[-1]
+        assert isinstance(finished, Finished)
+        assert finished.code == 0
+        return finished.said
+
+    world.probes["one"] = [ToyProbe("SMTP-06", Outcome.UNKNOWN, critical=True), ToyProbe("b")]
+    rest = "could not be asked: SMTP-06."
+    for _ in ("the first run", "nothing is to be changed"):
+        assert last_words() == f"Every step is applied and no check fails, but 1 check {rest}"
+    world.probes["two"] = [ToyProbe("c", Outcome.UNKNOWN)]
+    assert "but 2 checks could not be asked: SMTP-06, c." in last_words()
+    world.probes = {}
+    assert last_words() == "Every step is applied and its checks hold."
+
+
 def test_with_nothing_to_change_all_steps_are_asked_at_once(world: World) -> None:
     done(unattended.run(world.engine, ["one", "two"]))
     both = Barrier(2, timeout=4)
