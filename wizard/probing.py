@@ -12,8 +12,11 @@ from threading import Thread
 from mailwizard.errors import WizardError
 from mailwizard.events import Event, ProbeDone, ProbeStarted
 from mailwizard.model import Host, Outcome, Probe, Result
+from mailwizard.probes import vantage
 
 GRACE = 1.0
+# for those that are being asked when the run is stopped; a signal is raised again after two seconds
+PARTING = 1.5
 # All at once they would hold up the very logins that they judge, and everybody else's: Postfix
 # gives up on Dovecot after ten seconds. But what only waits must not hold up the rest.
 SIDE_BY_SIDE, PATIENCE = 8, 0.25
@@ -35,7 +38,31 @@ class _Asked:
 
 
 def ask_all(host: Host, probes: Sequence[tuple[str, Probe]]) -> Iterator[Event]:
-    """For (step, probe): ProbeStarted for each, then ProbeDone in the order of the answers."""
+    """For (step, probe): ProbeStarted for each, then ProbeDone in the order of the answers.
+
+    Stopped before its end it leaves nothing on the host that was made to ask from.
+    """
+    threads: list[Thread] = []
+    try:
+        yield from _asking(host, probes, threads)
+    except BaseException:
+        # daemons end with the program, and what they would tidy up stays
+        _part(host, threads)
+        raise
+
+
+def _part(host: Host, threads: Sequence[Thread]) -> None:
+    until = time.monotonic() + PARTING
+    try:
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+    finally:
+        vantage.release(host)
+
+
+def _asking(
+    host: Host, probes: Sequence[tuple[str, Probe]], threads: list[Thread]
+) -> Iterator[Event]:
     for step, probe in probes:
         yield ProbeStarted(step, probe.id, probe.title, probe.by_hand)
     answers: Answers = SimpleQueue()
@@ -49,7 +76,9 @@ def ask_all(host: Host, probes: Sequence[tuple[str, Probe]]) -> Iterator[Event]:
             begin = time.monotonic() + PATIENCE
             # daemons: a probe that never returns must not hold up the end of the program, as the
             # threads of a pool would
-            Thread(target=_ask, args=(host, probe, number, answers), daemon=True).start()
+            thread = Thread(target=_ask, args=(host, probe, number, answers), daemon=True)
+            threads.append(thread)
+            thread.start()
             continue
         answer = _next(answers, asked, begin if ahead else None)
         # an answer after the deadline comes too late

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from mailwizard import probing
 from mailwizard.errors import HostRefused
 from mailwizard.events import ProbeDone, ProbeStarted
 from mailwizard.model import Outcome, Result
+from mailwizard.probes import vantage
 from mailwizard.probing import GRACE, SIDE_BY_SIDE, ask_all
 
 
@@ -141,6 +143,36 @@ def test_a_probe_that_raises_is_unknown(host: ToyHost, error: Exception) -> None
     assert "could not ask" in broken.result.said
     assert str(error) in broken.result.said
     assert well.result.outcome is Outcome.PASS
+
+
+def test_a_run_that_is_stopped_leaves_nothing_that_it_asked_from(
+    host: ToyHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[object] = []
+    monkeypatch.setattr(vantage, "release", released.append)
+    stop, tidy = threading.Event(), threading.Event()
+
+    def tidies_up() -> Result:
+        time.sleep(0.4)
+        tidy.set()
+        return Result(Outcome.PASS, "done")
+
+    def never() -> Result:
+        stop.wait(20)
+        return Result(Outcome.PASS, "too late")
+
+    assert verdicts(host, ToyProbe("quick"))
+    assert released == []
+    asked = [ToyProbe("never", never, deadline=20), ToyProbe("tidies", tidies_up)]
+    events = ask_all(host, [("step", probe) for probe in (*asked, ToyProbe("quick"))])
+    assert isinstance(events, Generator)
+    next(event for event in events if isinstance(event, ProbeDone))
+    begun = time.monotonic()
+    events.close()
+    assert time.monotonic() - begun < probing.PARTING + 0.5
+    assert tidy.is_set()
+    assert released == [host]
+    stop.set()
 
 
 def test_a_probe_that_never_returns_does_not_hold_up_the_end_of_the_program(

@@ -158,9 +158,17 @@ class _Pool:
     def leave(self, host: Host) -> None:
         with self._lock:
             self._users -= 1
-            if self._users == 0 and self._link is not None:
-                link, self._link = self._link, None
-                _remove(host, link.space, link.near)
+            if self._users == 0:
+                self._drop(host)
+
+    def clear(self, host: Host) -> None:
+        with self._lock:
+            self._drop(host)
+
+    def _drop(self, host: Host) -> None:
+        if self._link is not None:
+            link, self._link = self._link, None
+            _remove(host, link.space, link.near)
 
 
 _pool = _Pool()
@@ -177,6 +185,11 @@ def seat(host: Host, server: str = "") -> Iterator[Seat]:
         yield link.seat()
     finally:
         _pool.leave(host)
+
+
+def release(host: Host) -> None:
+    """No stranger is left, whoever sits there: for a run that was stopped."""
+    _pool.clear(host)
 
 
 def _make(host: Host) -> _Link:

@@ -11,7 +11,7 @@ from support.recorded import RecordedHost, Written
 
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Completed
-from mailwizard.probes.vantage import NoVantage, seat
+from mailwizard.probes.vantage import NoVantage, release, seat
 
 POOL4, POOL6 = ipaddress.ip_network("198.18.0.0/15"), ipaddress.ip_network("fd00::/8")
 
@@ -163,6 +163,19 @@ def test_those_who_ask_together_share_one_stranger() -> None:
     assert len(set(seen)) == 1
     assert host.verbs().count("-batch -") == 1
     assert host.verbs().count("netns del") == 1
+
+
+def test_a_run_that_is_stopped_leaves_no_stranger_behind() -> None:
+    host = StrangersHost()
+    release(host)
+    assert host.ran == []
+    with seat(host):
+        release(host)
+        assert host.verbs()[2:] == ["link del", "netns del"]
+    assert host.verbs().count("netns del") == 1
+    with seat(host):
+        assert host.verbs().count("-batch -") == 2
+    assert host.verbs().count("netns del") == 2
 
 
 def test_a_given_server_needs_no_stranger() -> None:
