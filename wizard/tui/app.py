@@ -30,6 +30,7 @@ from mailwizard.tui.desk import BEAT, Desk, Said, Stream
 from mailwizard.tui.dialogs import AskQuit, Notice
 from mailwizard.tui.frame import Frame
 from mailwizard.tui.packages import Packages
+from mailwizard.tui.palette import commands
 from mailwizard.tui.signals import Exits
 from mailwizard.tui.small import TooSmall
 from mailwizard.tui.textpane import Lines, LogScreen
@@ -114,6 +115,8 @@ class WizardApp(App[None]):
 
     @on(Said)
     def _packages_said(self, event: Said) -> None:
+        if event.stream is not self.packages.stream:
+            return
         self.packages.said(event)
         self.show_status()
         if event.crash is not None:
@@ -130,6 +133,8 @@ class WizardApp(App[None]):
         with suppress(BadUsage):
             if await self.desk.ask(partial(self.engine.missing_packages, wanted)):
                 self.packages.request(wanted)
+            elif not self.packages.running:
+                self.packages.failed = None  # somebody has mended it meanwhile
 
     async def reload_states(self) -> None:
         """Ask where every step stands."""
@@ -233,34 +238,8 @@ class WizardApp(App[None]):
         await self.bring_packages()
         await self._show(await self.desk.ask(self.engine.next_step))
 
-    def reachable(self) -> list[str]:
-        """The steps one may go to: every one up to the first that is not verified."""
-        found = []
-        for step in self.engine.steps:
-            found.append(step.id)
-            if self.states[step.id] not in {State.VERIFIED, State.SKIPPED}:
-                break
-        return found
-
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The command palette."""
-        titles = {step.id: step.title for step in self.engine.steps}
-        if not self.busy:
-            for step_id in self.reachable():
-                go = partial(self.go_to, step_id)
-                yield SystemCommand(f"Go to: {titles[step_id]}", "Show this step", go)
-        if isinstance(screen, Frame) and (step := getattr(screen, "step", None)) and not self.busy:
-            undo = partial(self.action_undo_step, step.id)
-            yield SystemCommand("Undo this step", "Put back what it changed", undo)
-        if isinstance(screen, Frame):
-            yield SystemCommand("DNS records", "Needed ones and answers", screen.action_dns)
-            yield SystemCommand("Signing keys", "Which sign, change them", screen.action_keys)
-        yield SystemCommand("Help", "This field, this step, the keys", self.action_help)
-        yield SystemCommand("Shell", "A shell, and back", self.action_shell)
-        yield SystemCommand("Package log", "What the package manager says", self.open_package_log)
-        yield SystemCommand("Redraw", "Paint the screen anew", self.action_redraw)
-        yield SystemCommand("Theme", "Choose other colours", self.action_change_theme)
-        yield SystemCommand("Quit", "Leave; everything is saved", self.ask_quit)
+        return commands(self, screen)
 
     # Keys that work everywhere
 

@@ -181,6 +181,7 @@ class KeysScreen(Dialog[None]):
 
     @on(Said)
     def _said(self, event: Said) -> None:
+        event.stop()
         shown = self.query_one("#keys-run", Rows)
         for happened in event.events:
             if row := told(happened):
