@@ -6,13 +6,16 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
+from textual.command import CommandPalette
 
 from mailwizard.events import Event, Failed
 from mailwizard.stages import State
+from mailwizard.tui import words
 from mailwizard.tui.app import WizardApp
 from mailwizard.tui.phases import Phase
+from mailwizard.tui.welcome import WelcomeScreen
 from tui.fake_engine import FakeEngine
-from tui.walks import apply, at_step, phase, ready, text, until, wizard
+from tui.walks import apply, at_step, go_to, phase, ready, text, until, wizard
 
 pytestmark = pytest.mark.asyncio
 
@@ -67,3 +70,116 @@ async def test_what_a_key_change_says_is_not_taken_for_the_packages() -> None:
         assert wizard(pilot).packages.running
         assert engine.prepare_hold is not None
         engine.prepare_hold.set()
+
+
+async def test_a_step_that_begins_beneath_the_palette_is_not_left() -> None:
+    engine = FakeEngine(prepare_hold=threading.Event(), hold=threading.Event())
+    engine.state["hostname"] = State.VERIFIED
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        await pilot.press("f10")
+        screen = await at_step(pilot, "postfix")
+        await apply(pilot)
+        await phase(pilot, Phase.WAITING)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
+        assert engine.prepare_hold is not None
+        engine.prepare_hold.set()
+        await phase(pilot, Phase.RUNNING)
+        wizard(pilot).go_to("hostname")
+        wizard(pilot).go_beside("postfix", -1)
+        wizard(pilot).action_undo_step("postfix")
+        await pilot.press("escape")
+        await until(pilot, lambda: words.AT_WORK in text(pilot))
+        assert pilot.app.screen is screen
+        assert engine.hold is not None
+        engine.hold.set()
+        await phase(pilot, Phase.OPEN)
+        assert not wizard(pilot).busy
+
+
+async def test_a_step_that_is_left_while_it_asks_for_packages_does_not_begin() -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    class Slow(FakeEngine):
+        def missing_packages(self, step_ids: Sequence[str]) -> tuple[str, ...]:
+            if step_ids == ("postfix",):
+                asked.set()
+                answer.wait(20)
+            return ()
+
+    engine = Slow(packages_in_place=True)
+    async with WizardApp(engine).run_test() as pilot:
+        await go_to(pilot, "postfix")
+        await apply(pilot)
+        await until(pilot, asked.is_set)
+        await pilot.press("escape")
+        await pilot.pause(0.1)
+        answer.set()
+        await at_step(pilot, "hostname")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WelcomeScreen))
+    assert not [call for call in engine.calls if call.startswith("apply")]
+
+
+@pytest.mark.parametrize("way", ["go to", "undo"])
+async def test_what_waits_for_packages_does_not_begin_once_it_is_left(way: str) -> None:
+    engine = FakeEngine(prepare_hold=threading.Event())
+    engine.state["hostname"] = State.VERIFIED
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        await pilot.press("f10")
+        await at_step(pilot, "postfix")
+        await apply(pilot)
+        await phase(pilot, Phase.WAITING)
+        if way == "undo":
+            wizard(pilot).action_undo_step("postfix")
+            await until(pilot, lambda: "Undo this step" in text(pilot))
+        else:
+            wizard(pilot).go_to("hostname")
+            await at_step(pilot, "hostname")
+        assert engine.prepare_hold is not None
+        engine.prepare_hold.set()
+        await until(pilot, lambda: not wizard(pilot).packages.running)
+        await phase(pilot, Phase.ASKING)
+        assert not wizard(pilot).busy
+    assert not [call for call in engine.calls if call.startswith("apply")]
+
+
+async def test_a_step_does_not_begin_while_a_key_is_changed_above_it() -> None:
+    turning = threading.Event()
+
+    class Turning(FakeEngine):
+        def rotate_key(self) -> Iterator[Event]:
+            turning.wait(20)
+            yield from super().rotate_key()
+
+    engine = Turning(prepare_hold=threading.Event())
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        await pilot.press("f10")
+        await at_step(pilot, "hostname")
+        await apply(pilot)
+        await phase(pilot, Phase.WAITING)
+        await pilot.press("f9")
+        await until(pilot, lambda: "no key is being changed" in text(pilot))
+        await pilot.press("f10")
+        await until(pilot, lambda: pilot.app.screen.query("#go"))
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: wizard(pilot).busy)
+        assert engine.prepare_hold is not None
+        engine.prepare_hold.set()
+        await phase(pilot, Phase.ASKING)
+        turning.set()
+        await until(pilot, lambda: not wizard(pilot).busy)
+    assert "apply hostname" not in engine.calls
+
+
+async def test_one_does_not_go_elsewhere_from_within_a_dialog() -> None:
+    async with WizardApp(FakeEngine(packages_in_place=True)).run_test() as pilot:
+        screen = await go_to(pilot, "hostname")
+        assert any(c.title.startswith("Go to") for c in pilot.app.get_system_commands(screen))
+        await pilot.press("f10")
+        await until(pilot, lambda: pilot.app.screen.query("#go"))
+        offered = [c.title for c in pilot.app.get_system_commands(pilot.app.screen)]
+        assert not [title for title in offered if title.startswith("Go to")]

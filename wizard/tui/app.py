@@ -209,6 +209,16 @@ class WizardApp(App[None]):
         """
         await self._show(step_id)
 
+    def _may_leave(self) -> bool:
+        """Whether the screen may go; the end of what it runs would reach nobody."""
+        if self.busy:
+            self.say(words.AT_WORK)
+            return False
+        for screen in self.screen_stack:
+            if isinstance(screen, Frame):
+                screen.let_go()
+        return True
+
     async def _show(self, step_id: str | None) -> None:
         from mailwizard.tui.finish import FinishScreen
         from mailwizard.tui.step import StepScreen
@@ -217,7 +227,8 @@ class WizardApp(App[None]):
         for step in self.engine.steps:
             if step.id == step_id:
                 screen = StepScreen(step)
-        await self.switch_screen(screen)
+        if self._may_leave():
+            await self.switch_screen(screen)
 
     @work(exclusive=True, group="go")
     async def go_beside(self, step_id: str, by: int) -> None:
@@ -228,7 +239,8 @@ class WizardApp(App[None]):
         if index < 0:
             from mailwizard.tui.welcome import WelcomeScreen
 
-            await self.switch_screen(WelcomeScreen())
+            if self._may_leave():
+                await self.switch_screen(WelcomeScreen())
         else:
             await self._show(chosen[index] if index < len(chosen) else None)
 
@@ -264,7 +276,7 @@ class WizardApp(App[None]):
         """Ask, undo, and show the step anew."""
         from mailwizard.tui.undo import UndoScreen
 
-        if await self.push_screen_wait(UndoScreen(step_id)):
+        if self._may_leave() and await self.push_screen_wait(UndoScreen(step_id)):
             await self._show(step_id)
 
     def action_redraw(self) -> None:

@@ -131,6 +131,10 @@ class Frame(Screen[None]):
     def on_screen_resume(self) -> None:
         self.wizard.show_status()
 
+    def let_go(self) -> None:
+        """What was only waited for does not begin any more."""
+        self.workers.cancel_group(self, "apply")
+
     def show_steps(self, here: str | None, right: str) -> None:
         """Bring the head, the bar and the sidebar up to date."""
         self.query_one(Head).show(right)

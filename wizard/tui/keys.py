@@ -167,10 +167,12 @@ class KeysScreen(Dialog[None]):
 
     def _is_busy(self) -> bool:
         if self.wizard.busy:
-            self._note("Something is at work; wait until it ends.")
+            self._note(words.AT_WORK)
         return self.wizard.busy
 
     def _run(self, stream: Stream) -> None:
+        if self._is_busy():
+            return
         self._stream = stream
         shown = self.query_one("#keys-run", Rows)
         shown.clear_options()

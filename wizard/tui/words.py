@@ -31,6 +31,8 @@ STATE = {
 
 HERE = (">>", "bold")
 
+AT_WORK = "Something is at work; wait until it ends."
+
 
 def seen(text: str) -> str:
     """The text with nothing in it that acts on a terminal."""
