@@ -11,8 +11,9 @@ from textual.widgets import Input
 from mailwizard.errors import BadAnswer
 from mailwizard.events import Failed
 from mailwizard.model import SecretRef
-from mailwizard.stages import State
+from mailwizard.stages import State, StepPlan
 from mailwizard.tui.app import WizardApp
+from mailwizard.tui.dialogs import Notice
 from mailwizard.tui.finish import FinishScreen
 from mailwizard.tui.phases import Phase
 from mailwizard.tui.step import StepScreen
@@ -241,3 +242,22 @@ async def test_packages_start_as_soon_as_the_answer_is_there_that_names_them() -
         assert not [call for call in engine.calls if call.startswith("prepare")]
         await pilot.press("home", "n")
         await until(pilot, lambda: any(call.startswith("prepare") for call in engine.calls))
+
+
+async def test_an_answer_of_an_earlier_step_that_became_wrong_is_named_with_the_way_there() -> None:
+    class Spoilt(FakeEngine):
+        def plan(self, step_id: str) -> StepPlan:
+            raise BadAnswer("aliases.root", "nobody here is called carol", hint="Look at it.")
+
+    engine = Spoilt(packages_in_place=True)
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        wizard(pilot).go_to("dovecot")
+        await until(pilot, lambda: "nobody here is called carol" in text(pilot))
+        assert "Go to: Aliases" in text(pilot)
+        await pilot.press("f10")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Notice))
+        assert "aliases.root: nobody here is called carol" in text(pilot)
+        assert "Go to: Aliases" in text(pilot)
+        await pilot.press("escape")
+        assert "beside the field" not in text(pilot)

@@ -16,7 +16,7 @@ from mailwizard.model import Outcome
 from mailwizard.stages import StepPlan
 from mailwizard.tui import words
 from mailwizard.tui.desk import Said, Stream
-from mailwizard.tui.dialogs import AskDrift, ConfirmApply
+from mailwizard.tui.dialogs import AskDrift, ConfirmApply, Notice
 from mailwizard.tui.form import Form
 from mailwizard.tui.phases import ASK_KEYS, Phase
 from mailwizard.tui.stepface import StepFace
@@ -41,12 +41,7 @@ class StepScreen(StepFace):
     async def _apply(self) -> None:
         """Check, ask about drift, confirm, wait for the packages, then go."""
         if not await self._review() or self._plan is None:
-            wrong = self.form.first_wrong() if self.form else None
-            if wrong is not None:
-                wrong.touched = True
-                wrong.judge()
-                wrong.query("*:can-focus").first().focus()
-            self.wizard.say("Something is not right yet; it says so beside the field.")
+            self._show_wrong()
             return
         overwrite = await self._ask_drift(self._plan)
         if overwrite is None or not await self._confirmed():
@@ -55,6 +50,18 @@ class StepScreen(StepFace):
         if not await self._packages_ready():
             return
         self._start(partial(self.wizard.engine.apply, self.step.id, overwrite=overwrite))
+
+    def _show_wrong(self) -> None:
+        """Lead to what is not right: a field of this step, or an answer given on another one."""
+        if self._trouble is not None:
+            self.app.push_screen(Notice(self._trouble))
+            return
+        wrong = self.form.first_wrong() if self.form else None
+        if wrong is not None:
+            wrong.touched = True
+            wrong.judge()
+            wrong.query("*:can-focus").first().focus()
+        self.wizard.say("Something is not right yet; it says so beside the field.")
 
     async def _ask_drift(self, plan: StepPlan) -> frozenset[str] | None:
         replace: set[str] = set()

@@ -31,12 +31,14 @@ class StepFace(Frame):
         self.step = step
         self.phase = Phase.ASKING
         self._plan: StepPlan | None = None
+        self._trouble: WizardError | None = None
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="ask", can_focus=False):
             yield Static(self.step.explain.strip().split("\n\n")[0], id="explain", markup=False)
             yield Section("What will change", "plan-head")
             yield Rows(id="plan")
+            yield Static("", id="trouble", markup=False)
         yield RunView()
         yield Static("", id="hint", markup=False)
         with ButtonRow(id="buttons", classes="buttons"):
@@ -91,12 +93,25 @@ class StepFace(Frame):
         try:
             plan = await self.wizard.desk.ask(partial(self.wizard.engine.plan, self.step.id))
         except WizardError as error:
-            self._show_plan(None, f"{error.message} {error.hint}".strip())
+            self._show_plan(None, "cannot be told yet", self._with_the_way(error))
         else:
             self._show_plan(plan)
 
-    def _show_plan(self, plan: StepPlan | None, why: str = "") -> None:
+    def _with_the_way(self, error: WizardError) -> WizardError:
+        """The error, and how to get to the answer that it is about."""
+        earlier = getattr(error, "key", "").partition(".")[0]
+        titles = [s.title for s in self.wizard.engine.steps if s.id == earlier != self.step.id]
+        way = "".join(f"Change that answer on its own screen: Ctrl+P, Go to: {t}" for t in titles)
+        return WizardError(error.message, hint=way or error.hint)
+
+    def _show_plan(
+        self, plan: StepPlan | None, why: str = "", trouble: WizardError | None = None
+    ) -> None:
         self._plan = plan
+        self._trouble = trouble
+        said = f"{trouble.message}\n{trouble.hint}" if trouble else ""
+        self.query_one("#trouble", Static).update(words.seen(said))
+        self.query_one("#trouble").display = bool(said)
         items = plan.items if plan else ()
         rows = []
         for item in items:
