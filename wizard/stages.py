@@ -19,6 +19,9 @@ class State(StrEnum):
     SKIPPED = "skipped"
 
 
+NOT_BEGUN = frozenset({State.PENDING, State.SKIPPED})
+
+
 @dataclass(frozen=True, slots=True)
 class Drift:
     """Parts of ours edited by hand since: what we left, what is there, what we would write."""

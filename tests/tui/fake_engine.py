@@ -144,8 +144,12 @@ class FakeEngine:
         for number in range(self.apply_lines):
             yield Output(step_id, fake_steps.OUTPUT[number % len(fake_steps.OUTPUT)])
 
-    def probe(self, step_id: str) -> Iterator[Event]:
-        self.calls.append(f"probe {step_id}")
+    def probe(self, *step_ids: str) -> Iterator[Event]:
+        self.calls.append(f"probe {' '.join(step_ids)}")
+        for step_id in step_ids:
+            yield from self._probe(step_id)
+
+    def _probe(self, step_id: str) -> Iterator[Event]:
         probes = PROBES.get(step_id, PROBES["postfix"])
         for name, title, by_hand, _ in probes:
             yield ProbeStarted(step_id, name, title, by_hand)

@@ -181,4 +181,7 @@ PROBES: dict[str, tuple[tuple[str, str, str, Result], ...]] = {
         ("SMTP-12", "VRFY is off", "nc localhost 25", Result(Outcome.PASS, "502 5.5.1")),
         ("SMTP-20", "IPv6", "nc -6 localhost 25", Result(Outcome.SKIPPED, "no IPv6 here")),
     ),
+    "dovecot": (
+        ("IMAP-01", "port 143 answers", "nc localhost 143", Result(Outcome.PASS, "* OK ready")),
+    ),
 }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from textual.widgets import Input
 
 from mailwizard.errors import BadAnswer
-from mailwizard.events import Failed
+from mailwizard.events import Event, Failed
 from mailwizard.model import SecretRef
 from mailwizard.stages import State, StepPlan
 from mailwizard.tui.app import WizardApp
@@ -18,6 +18,7 @@ from mailwizard.tui.finish import FinishScreen
 from mailwizard.tui.phases import Phase
 from mailwizard.tui.step import StepScreen
 from mailwizard.tui.welcome import WelcomeScreen
+from tui import fake_steps
 from tui.fake_engine import FakeEngine
 from tui.walks import (
     DRIFT,
@@ -87,6 +88,50 @@ async def test_resume_goes_on_at_the_first_unverified_step() -> None:
         await pilot.press("f10")
         await at_step(pilot, "aliases")
     assert not [call for call in engine.calls if call.startswith("prepare")]
+
+
+async def test_resume_trusts_nothing_that_it_has_not_tested_again() -> None:
+    answer = threading.Event()
+
+    class Slow(FakeEngine):
+        def probe(self, *step_ids: str) -> Iterator[Event]:
+            answer.wait(20)
+            yield from super().probe(*step_ids)
+
+    engine = Slow(packages_in_place=True, results={"SMTP-06": fake_steps.RELAY_OPEN})
+    engine.state["hostname"] = engine.state["postfix"] = State.VERIFIED
+    async with WizardApp(engine).run_test() as pilot:
+        await until(pilot, lambda: "What is there is tested again" in text(pilot))
+        await pilot.press("f10", "f5")
+        answer.set()
+        await ready(pilot)
+        assert engine.calls == ["probe hostname postfix"]
+        assert "tested again just now: 7 checks, 1 failed." in text(pilot)
+        assert "1 step is verified; it goes on at “Postfix basics”" in text(pilot)
+        engine.results.clear()
+        await pilot.press("f5")
+        await until(pilot, lambda: "7 checks, none failed." in text(pilot))
+        await ready(pilot)
+        await pilot.press("f10")
+        await at_step(pilot, "aliases")
+        wizard(pilot).go_to("hostname")
+        await at_step(pilot, "hostname")
+        await pilot.press("escape")
+        await ready(pilot)
+        assert "verified when last tested" in text(pilot)
+    assert engine.calls.count("probe hostname postfix") == 2
+
+
+async def test_what_cannot_be_tested_again_is_said() -> None:
+    class Unsure(FakeEngine):
+        def probe(self, *step_ids: str) -> Iterator[Event]:
+            raise BadAnswer("hostname.fqdn", "is needed")
+
+    engine = Unsure(packages_in_place=True)
+    engine.state["hostname"] = State.VERIFIED
+    async with WizardApp(engine).run_test() as pilot:
+        await ready(pilot)
+        assert "It could not be tested again: hostname.fqdn: is needed" in text(pilot)
 
 
 async def test_what_is_typed_is_judged_at_once_and_saved_soon() -> None:

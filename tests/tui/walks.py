@@ -108,11 +108,13 @@ def _resumed() -> FakeEngine:
         engine.state[step_id] = State.VERIFIED
         engine.applied.add(step_id)
     engine.state["dovecot"] = State.FAILED
+    engine.results["IMAP-01"] = Result(Outcome.FAIL, "nothing listens there")
     return engine
 
 
 def _finished() -> FakeEngine:
     engine = _resumed()
+    engine.results.clear()
     for step in engine.steps:
         if engine.state[step.id] is not State.SKIPPED:
             engine.state[step.id] = State.VERIFIED

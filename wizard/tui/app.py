@@ -96,7 +96,7 @@ class WizardApp(App[None]):
         self.set_interval(BEAT, self._beat)
         from mailwizard.tui.welcome import WelcomeScreen
 
-        await self.push_screen(WelcomeScreen())
+        await self.push_screen(WelcomeScreen(tests=True))
         self.check_size(self.size)
 
     # What runs
