@@ -306,3 +306,47 @@ async def test_an_answer_of_an_earlier_step_that_became_wrong_is_named_with_the_
         assert "Go to: Aliases" in text(pilot)
         await pilot.press("escape")
         assert "beside the field" not in text(pilot)
+
+
+async def test_a_step_that_is_set_up_is_undone_or_tested_and_not_skipped() -> None:
+    engine = FakeEngine(packages_in_place=True)
+    engine.state["amavis"] = State.VERIFIED
+    engine.applied.add("amavis")
+    async with WizardApp(engine).run_test() as pilot:
+        screen = await go_to(pilot, "amavis")
+        assert not screen.query_one("#skip").display
+        assert "[ Undo step ]" in text(pilot)
+        assert "F5 check" in text(pilot)
+        engine.calls.clear()
+        await pilot.press("f5")
+        await phase(pilot, Phase.OPEN)
+        assert engine.calls == ["probe amavis"]
+        await pilot.press("escape")
+        await phase(pilot, Phase.ASKING)
+        screen.query_one("#undo").focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: "Keep everything" in text(pilot))
+
+
+async def test_a_step_that_is_not_set_up_cannot_be_tested_yet() -> None:
+    engine = FakeEngine(packages_in_place=True)
+    async with WizardApp(engine).run_test() as pilot:
+        screen = await go_to(pilot, "amavis")
+        assert not screen.query_one("#undo").display
+        await pilot.press("f5")
+        await until(pilot, lambda: "nothing to check" in text(pilot))
+    assert not [call for call in engine.calls if call.startswith("probe")]
+
+
+@pytest.mark.parametrize(("width", "shown"), [(60, False), (80, True)])
+async def test_no_button_of_a_closed_gate_lies_under_another(width: int, shown: bool) -> None:
+    engine = FakeEngine(results={"SMTP-06": fake_steps.RELAY_OPEN}, packages_in_place=True)
+    async with WizardApp(engine).run_test(size=(width, 24)) as pilot:
+        screen = await go_to(pilot, "postfix")
+        await apply(pilot)
+        await phase(pilot, Phase.CLOSED)
+        await until(pilot, lambda: "Dialogue" in text(pilot))
+        await pilot.press("escape")
+        buttons = [b.region for b in screen.query("#buttons Push") if b.display]
+        assert screen.query_one("#shell").display is shown
+        assert not [b for b in buttons for other in buttons if b != other and b.overlaps(other)]

@@ -17,7 +17,7 @@ class Phase(Enum):
 
 
 BUTTONS = {
-    Phase.ASKING: {"back", "skip", "apply", "next"},
+    Phase.ASKING: {"back", "skip", "undo", "apply", "next"},
     Phase.WAITING: {"answers"},
     Phase.RUNNING: set(),
     Phase.OPEN: {"answers", "again", "undo", "next"},
@@ -25,10 +25,14 @@ BUTTONS = {
     Phase.BROKEN: {"answers", "again", "retry", "undo", "shell", "next"},
 }
 
+ALL_BUTTONS = 72
+"""Columns for all of a closed gate; with fewer the shell is left to its key, F2."""
+
 ASK_KEYS = (
     ("Esc", "back"), ("F1", "help"), ("F2", "shell"), ("F6", "log"),
     ("F10", "apply"), ("^P", "commands"), ("^Q", "quit"),
 )  # fmt: skip
+ASK_KEYS_AGAIN = (*ASK_KEYS[:3], ("F5", "check"), *ASK_KEYS[3:])
 RUN_KEYS = (
     ("Esc", "back"), ("F1", "help"), ("F2", "shell"), ("F5", "check"), ("F6", "log"),
     ("F8", "copy"), ("F10", "next"), ("^Q", "quit"),

@@ -228,7 +228,10 @@ class StepScreen(StepFace):
 
     def action_check(self) -> None:
         """Run the checks of this step again."""
-        if self.wizard.busy or self.phase in {Phase.ASKING, Phase.WAITING}:
+        if self.wizard.busy:
+            self.wizard.say(words.AT_WORK)
+            return
+        if self.phase is Phase.WAITING or (self.phase is Phase.ASKING and not self._set_up):
             self.wizard.say("There is nothing to check again yet; F10 applies first.")
             return
         self._start(partial(self.wizard.engine.probe, self.step.id), checks_only=True)

@@ -12,12 +12,20 @@ from textual.widgets import OptionList, Static
 
 from mailwizard.errors import WizardError
 from mailwizard.model import Step
-from mailwizard.stages import State, StepPlan
+from mailwizard.stages import NOT_BEGUN, State, StepPlan
 from mailwizard.tui import words
 from mailwizard.tui.fields import owner
 from mailwizard.tui.form import Form
 from mailwizard.tui.frame import Frame
-from mailwizard.tui.phases import ASK_KEYS, BUTTONS, RUN_KEYS, Phase, apply_label
+from mailwizard.tui.phases import (
+    ALL_BUTTONS,
+    ASK_KEYS,
+    ASK_KEYS_AGAIN,
+    BUTTONS,
+    RUN_KEYS,
+    Phase,
+    apply_label,
+)
 from mailwizard.tui.runview import CHANGE, RunView, Section
 from mailwizard.tui.textpane import TextScreen
 from mailwizard.tui.widgets import ButtonRow, Push, Rows
@@ -125,7 +133,7 @@ class StepFace(Frame):
         apply = self.query_one("#apply", Push)
         apply.disabled = plan is None
         apply.rename(apply_label(pending) if plan else "Apply")
-        self._refresh_next()
+        self._refresh_buttons()
 
     # Phases
 
@@ -136,16 +144,31 @@ class StepFace(Frame):
         self.query_one("#ask").display = asking
         self.query_one("#hint").display = asking
         self.run_view.display = not asking
-        for button in self.query("#buttons Push"):
-            button.display = button.id in BUTTONS[phase]
-        if not self.step.optional:
-            self.query_one("#skip").display = False
-        self.show_keys(ASK_KEYS if asking else RUN_KEYS)
-        self._refresh_next()
+        self._refresh_buttons()
         self._show_steps()
 
-    def _refresh_next(self) -> None:
+    @property
+    def _set_up(self) -> bool:
+        return self.wizard.states[self.step.id] not in NOT_BEGUN
+
+    def _refresh_buttons(self) -> None:
+        """Only what makes sense now: a step that is set up is undone or tested, not skipped."""
+        for button in self.query("#buttons Push"):
+            button.display = button.id in BUTTONS[self.phase]
+        if self.phase is Phase.ASKING:
+            self.query_one("#skip").display = self.step.optional and not self._set_up
+            self.query_one("#undo").display = self._set_up
+            self.show_keys(ASK_KEYS_AGAIN if self._set_up else ASK_KEYS)
+        else:
+            self.show_keys(RUN_KEYS)
+        narrow = self.size.width < ALL_BUTTONS
+        self.query_one("#undo", Push).rename("Undo" if narrow else "Undo step")
+        if narrow:
+            self.query_one("#shell").display = False
         self.query_one("#next", Push).disabled = not self._gate_open()
+
+    def on_resize(self) -> None:
+        self._refresh_buttons()
 
     def _gate_open(self) -> bool:
         if self.phase is Phase.OPEN:
