@@ -30,11 +30,14 @@ class Packages:
         self._agreed = False
         self._events: SimpleQueue[Event | None] = SimpleQueue()
         self._crash: BaseException | None = None
-        self._under_way = False
+        self._under_way = self._failed = False
 
-    def offer(self, *, assume_yes: bool) -> None:
-        """Name what is missing, ask once for consent, and begin; raises BadAnswer and Leave."""
-        steps = tuple(self._wanted())
+    def offer(self, *own: str, assume_yes: bool) -> None:
+        """Name what is missing, ask once for consent, and begin; raises BadAnswer and Leave.
+
+        Those of all steps come together; once that failed, the step in hand brings its own.
+        """
+        steps = own if own and self._failed else tuple(self._wanted())
         if self._under_way or not (missing := self._engine.missing_packages(steps)):
             return
         if not (self._agreed or assume_yes):
@@ -62,6 +65,7 @@ class Packages:
             well = well and not isinstance(event, Failed)
             self._terminal.event(event)
         self._under_way = False
+        self._failed = self._failed or not well
         if self._crash is not None:
             raise self._crash
         self._terminal.say("Packages are in place." if well else "Packages are not in place.")

@@ -15,7 +15,7 @@ from mailwizard.plain.packages import Packages
 from mailwizard.plain.records import LABEL, show_records
 from mailwizard.plain.terminal import Leave, Terminal
 from mailwizard.show import VERDICT_WORDS
-from mailwizard.stages import StepPlan
+from mailwizard.stages import NOT_BEGUN, StepPlan
 
 
 class Move(Enum):
@@ -98,9 +98,10 @@ class Page:
                 ("Change the answers", lambda: Move.AGAIN),
                 ("Show the dialogue of a check", self.dialogue),
                 (LABEL, self._records),
-                ("Undo this step", lambda: Move.AGAIN if self.undo() else None),
+                self._undoing(),
                 ("A shell on this host; `exit` comes back here", self._engine.shell),
                 ("Back to the previous step", lambda: Move.BACK),
+                *(self._leaving_out() if not self._set_up() else ()),
                 ("Stop here; everything is saved", leave),
             ),
         )
@@ -142,13 +143,27 @@ class Page:
             ("Change the answers", lambda: Move.AGAIN),
             ("Back to the previous step", lambda: Move.BACK),
         ]
-        if self._step.optional:
-            choices.append((f"Leave {self._step.id} out", self._leave_out))
+        choices += [self._undoing()] if self._set_up() else self._leaving_out()
         return (*choices, ("Stop here; everything is saved", leave))
 
+    def _set_up(self) -> bool:
+        states = self._engine.states()
+        return any(s.id == self._step.id and s.state not in NOT_BEGUN for s in states)
+
+    def _undoing(self) -> Choice:
+        return "Undo this step", lambda: Move.AGAIN if self.undo() else None
+
+    def _leaving_out(self) -> list[Choice]:
+        """What stays in place unchecked would not be left out: for steps that are not set up."""
+        if not self._step.optional:
+            return []
+        return [(f"Leave {self._step.id} out", self._leave_out)]
+
     def _packages_in_place(self) -> bool:
-        self._packages.offer(assume_yes=self._assume_yes)
-        return self._packages.wait()
+        """Whether this step's own are there; those of another step must not hold it up."""
+        own = self._step.id
+        self._packages.offer(own, assume_yes=self._assume_yes)
+        return self._packages.wait() or not self._engine.missing_packages((own,))
 
     def _show(self, plan: StepPlan) -> None:
         colour, width = self._terminal.colour, self._terminal.width

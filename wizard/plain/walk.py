@@ -15,9 +15,7 @@ from mailwizard.plain.packages import Packages
 from mailwizard.plain.page import Move, Page
 from mailwizard.plain.records import LABEL, show_records
 from mailwizard.plain.terminal import Leave, Terminal
-from mailwizard.stages import State
-
-_BEGUN = frozenset({State.APPLIED, State.VERIFIED, State.FAILED, State.DRIFTED})
+from mailwizard.stages import NOT_BEGUN, State
 
 STAY = True
 """After this, what comes next is asked again."""
@@ -57,7 +55,7 @@ class Walk:
     def run(self) -> int:
         """Walk until every wanted step is done; the exit code of the program."""
         self._terminal.heading("mailwizard")
-        if any(status.state in _BEGUN for status in self._engine.states()):
+        if self._begun():
             self._resume()
         else:
             self._begin()
@@ -77,7 +75,7 @@ class Walk:
     def _resume(self) -> None:
         """Look at what earlier runs left before offering to go on: no flag is trusted."""
         self._terminal.say("Some steps were set up before. They are checked again first.")
-        begun = {status.id for status in self._engine.states() if status.state in _BEGUN}
+        begun = self._begun()
         failed = [each for each in self._wanted() if each.id in begun and not self._holds(each)]
         self._status()
         nearest = failed[0].id if failed else self._engine.next_step()
@@ -159,6 +157,8 @@ class Walk:
             self._terminal.say(f"Not accepted: type a number from 1 to {len(steps)}, or Enter.")
         elif not (step := steps[int(typed) - 1]).optional:
             self._terminal.say(f"{step.id} cannot be left out: other steps build on it.")
+        elif step.id in self._begun():
+            self._terminal.say(f"{step.id} is set up already; undo it instead.")
         else:
             self._engine.set_enabled(step.id, step.id not in wanted)
 
@@ -188,6 +188,9 @@ class Walk:
         colour, width = self._terminal.colour, self._terminal.width
         self._terminal.say()
         self._terminal.lines(show.status_lines(self._engine.states(), colour=colour, width=width))
+
+    def _begun(self) -> set[str]:
+        return {each.id for each in self._engine.states() if each.state not in NOT_BEGUN}
 
     def _wanted(self) -> tuple[Step, ...]:
         left_out = {each.id for each in self._engine.states() if each.state is State.SKIPPED}

@@ -143,12 +143,15 @@ class FakeEngine:
         )
 
     def missing_packages(self, step_ids: Sequence[str]) -> tuple[str, ...]:
+        if "relay-packages" in self.faults and "relay" in step_ids:
+            return ("no-such-package",)
         return () if "packages" in self.kept["states"] else ("postfix", "postfix-lmdb", "swaks")
 
     def prepare(self, step_ids: Sequence[str]) -> Iterator[Event]:
         for number in range(60):
             yield Output("packages", f"Unpacking number {number} " + "x" * 120)
-        if self._once("packages-fail"):
+        relay = "relay-packages" in self.faults and "relay" in step_ids
+        if relay or self._once("packages-fail"):
             raise CommandFailed(("apt-get", "install"), 100, ("E: no route",), hint="Look for DNS.")
         self.kept["states"]["packages"] = "here"
 

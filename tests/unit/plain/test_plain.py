@@ -183,6 +183,47 @@ def test_packages_that_do_not_come(start: Start) -> None:
     assert person.ends() == 0
 
 
+def test_a_package_that_cannot_be_had_holds_up_its_own_step_alone(start: Start) -> None:
+    person = start("relay-packages")
+    person.types("2", "Number, or Enter")
+    person.begins()
+    person.sees("Packages are not in place.")
+    person.picks("Try again", REPAIR)
+    person.sees("Packages are in place.")
+    person.types("hush", "[none yet, not shown]")
+    person.sees("Packages are not in place.")
+    person.picks("Leave relay out", "relay is not done. What next?")
+    assert person.ends() == 0
+    assert "enabled relay False" in person.kept["calls"]
+
+
+def test_a_step_that_is_set_up_is_undone_and_not_left_out(start: Start) -> None:
+    first = start("--yes")
+    first.types("2", "Number, or Enter")
+    first.types("", "Number, or Enter")
+    first.types("", "[mail.example.org]")
+    first.types("", "[none]")
+    first.types("hush", "[none yet, not shown]")
+    assert first.ends() == 0
+    second = start()
+    second.picks("Choose the steps anew", "What next?")
+    second.types("2", "Number, or Enter")
+    second.sees("relay is set up already; undo it instead.")
+    second.types("", "Number, or Enter")
+    second.types("", "[mail.example.org]")
+    second.types("", "[none]")
+    second.picks("Apply", DO)
+    second.types("", "[the one that is kept]")
+    second.picks("Undo this step", "What shall be done with relay?")
+    second.picks("Yes", "Put back everything")
+    second.types("", "[the one that is kept]")
+    second.picks("Leave relay out", "What shall be done with relay?")
+    assert second.ends() == 0
+    assert second.kept["calls"].index("undo relay") < second.kept["calls"].index(
+        "enabled relay False"
+    )
+
+
 @pytest.mark.parametrize(
     ("choice", "call"),
     [
