@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
-import io
-import os
 import re
 import signal
 import sys
 from collections.abc import Sequence
 from importlib.resources import files
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
-from mailwizard import __version__
+from mailwizard import __version__, streams
 from mailwizard.errors import BadUsage, WizardError
 
 STATE = "/var/lib/mailwizard"
@@ -122,66 +120,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         # ignored from the start: `nohup` means it
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _halt)
-    _give_streams()
+    streams.give()
     try:
         code = _run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
         return code
     except WizardError as error:
-        _complain(f"mailwizard: {error.message}", error.hint)
+        streams.complain(f"mailwizard: {error.message}", error.hint)
         return error.exit_code
     except KeyboardInterrupt as stop:
         signal.setitimer(signal.ITIMER_REAL, 0)
         ended_by = stop.number if isinstance(stop, Halted) else signal.SIGINT
-        _complain("", "mailwizard: stopped; run it again to go on.")
-        _say_no_more()
+        streams.complain("", "mailwizard: stopped; run it again to go on.")
+        streams.say_no_more(sys.stdout)
         return 128 + ended_by
     except BrokenPipeError:
         # whoever read our output has gone
-        _say_no_more()
+        streams.say_no_more(sys.stdout)
         return 1
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
+        streams.say_no_more(sys.stdout)
         room = "Make room (see `df -h`), then run it again."
-        _complain("mailwizard: the output cannot be written: no space left", room)
-        _say_no_more()
+        streams.complain("mailwizard: the output cannot be written: no space left", room)
         return 1
     finally:
-        # the full screen was drawn there: what it could not draw must not be tried again at exit
-        _complain()
-
-
-def _give_streams() -> None:
-    """Streams that are there, and take every letter.
-
-    One that was closed before we began (`>&-`) is None to Python: let it lead nowhere. A terminal
-    shows what it can; what goes into a file or to a program is UTF-8 whatever the locale says.
-    """
-    for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:
-            # kept open to the end, as the stream that it stands for would be
-            setattr(sys, name, open(os.devnull, "r+"))  # noqa: PTH123, SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            encoding = stream.encoding if stream.isatty() else "utf-8"
-            stream.reconfigure(encoding=encoding, errors="replace")
-
-
-def _complain(*lines: str) -> None:
-    """To standard error, which may have gone with the terminal."""
-    said = "\n".join(lines).rstrip()
-    try:
-        print(said, end="\n" if said else "", file=sys.stderr, flush=True)
-    except OSError:
-        _say_no_more(sys.stderr)
-
-
-def _say_no_more(*streams: TextIO) -> None:
-    """Not even at exit: what Python cannot write out then makes its exit code 120."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in streams or (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
+        streams.settle()
 
 
 def _halt(number: int, _frame: FrameType | None) -> None:

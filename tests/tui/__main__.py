@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
+from mailwizard import streams
 from mailwizard.tui import run_tui
 from tui.fake_engine import FakeEngine
 
@@ -14,4 +15,6 @@ if __name__ == "__main__":
         engine.hold = threading.Event()
     if "crash" in sys.argv:
         engine.apply_raises = KeyError("canary77")
-    raise SystemExit(run_tui(engine, host="mail.example.org"))
+    code = run_tui(engine, host="mail.example.org")
+    streams.settle()
+    raise SystemExit(code)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from mailwizard import show
+from mailwizard import show, streams
 from mailwizard.errors import WizardError
 from mailwizard.events import Event
 
@@ -109,10 +109,8 @@ class Terminal:
         self.lines(f"      {line}" for line in show.fold(error.hint, self.width - 6) if error.hint)
 
     def _hung_up(self) -> None:
-        """Write to nowhere from now on: flushing at exit would fail and change the exit code."""
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        """Write to nowhere from now on."""
+        streams.say_no_more(sys.stdout)
         raise Halt(signal.SIGHUP)
 
     def ask(self, prompt: str, *, secret: bool = False) -> str:

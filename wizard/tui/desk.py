@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.worker import NoActiveWorker, get_current_worker
 
 from mailwizard.events import Event, Failed, Output
 from mailwizard.trouble import understood
@@ -41,11 +43,15 @@ class Desk:
 
     async def ask(self, call: Callable[[], T]) -> T:
         """The answer of a call that only looks; dropped if nobody waits for it any more."""
-        return await asyncio.wrap_future(self.submit(call))
+        answer = await asyncio.wrap_future(self.submit(call))
+        _still_there()
+        return answer
 
     async def tell(self, call: Callable[[], T]) -> T:
         """The answer of a call that must be made even if its caller goes away."""
-        return await asyncio.shield(asyncio.wrap_future(self.submit(call)))
+        answer = await asyncio.shield(asyncio.wrap_future(self.submit(call)))
+        _still_there()
+        return answer
 
     def close(self, patience: float) -> bool:
         """Let the call in hand come to its end, up to so many seconds; whether it did."""
@@ -62,6 +68,13 @@ class Desk:
                 future.set_result(call())
             except BaseException as error:  # the caller gets it, whatever it is
                 future.set_exception(error)
+
+
+def _still_there() -> None:
+    """Ends a worker whose program is on its way out: what it would show has no place any more."""
+    with suppress(NoActiveWorker):
+        if not get_current_worker().node.app.is_running:
+            raise asyncio.CancelledError
 
 
 class Said(Message):

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mailwizard import streams
 from mailwizard.dkim.stages import Rotation, Stage
 from mailwizard.dkim.standing import KeyRow, Standing
 from mailwizard.dnsdesk import Finding, Verdict
@@ -256,4 +257,6 @@ class FakeEngine:
 
 if __name__ == "__main__":
     engine = FakeEngine(Path(sys.argv[1]), sys.argv[2:])
-    sys.exit(run_plain(engine, assume_yes="--yes" in sys.argv))
+    code = run_plain(engine, assume_yes="--yes" in sys.argv)
+    streams.settle()
+    sys.exit(code)
