@@ -7,7 +7,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import formatdate
 from ipaddress import ip_address
 from typing import Any, ClassVar
@@ -20,6 +20,7 @@ from mailwizard.probes.catchall import MEANT, catch_all
 from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.forwarding import stays_here
+from mailwizard.probes.handed import HandedIn
 from mailwizard.probes.mailbox import take_out
 from mailwizard.probes.networks import is_private
 from mailwizard.probes.postconf import Postconf, spelled, words
@@ -167,7 +168,7 @@ def _lasting(seconds: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class BounceReturns:
+class BounceReturns(HandedIn):
     """Who writes to nobody is told so, by a report that cannot bounce again (RFC 5321 4.5.5).
 
     login: who writes, and reads the report. recipient: nobody; "": a name not in the domain.
@@ -176,28 +177,15 @@ class BounceReturns:
     login: str
     domain: str
     recipient: str = ""
-    folder: str = "Maildir"
-    wait: float = 20.0
     id: ClassVar[str] = "OUT-06"
     title: ClassVar[str] = "Senders are told what could not be delivered"
-    deadline: ClassVar[float] = 60.0
-    critical: ClassVar[bool] = False
 
     @property
     def by_hand(self) -> str:
         to = self.recipient or f"nobody-of-that-name@{self.domain}"
         return f"runuser -u {self.login} -- sendmail -i {to} < message; postqueue -p"
 
-    def ask(self, host: Host) -> Result:
-        transcript = Transcript()
-        transcript.note(self.by_hand)
-        try:
-            result = self._told(host, transcript)
-        except CannotAsk as trouble:
-            result = could_not_ask(trouble)
-        return replace(result, transcript=transcript.lines())
-
-    def _told(self, host: Host, transcript: Transcript) -> Result:
+    def _sent(self, host: Host, transcript: Transcript) -> Result:
         stays_here(host, self.login)
         mark = f"mailwizard-{secrets.token_hex(12)}@probe.invalid"
         nobody = self.recipient or f"nobody-{secrets.token_hex(6)}@{self.domain}"

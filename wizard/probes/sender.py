@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import formatdate
-from typing import ClassVar
 
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Host, Result
-from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.forwarding import stays_here
+from mailwizard.probes.handed import HandedIn
 from mailwizard.probes.mailbox import take_out
 from mailwizard.probes.queued import taken_back, unfinished
-from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown
+from mailwizard.probes.verdict import failed, passed, unknown
 
 FIX = (
     "The administrator: sender_canonical_maps must name the table, sender_canonical_classes both "
@@ -23,16 +22,12 @@ FIX = (
 
 
 @dataclass(frozen=True, slots=True)
-class SenderRewritten:
+class SenderRewritten(HandedIn):
     """A message that the login sends on this host arrives with `address` as its sender."""
 
     login: str
     address: str
     reader: str
-    folder: str = "Maildir"
-    wait: float = 20.0
-    critical: ClassVar[bool] = False
-    deadline: ClassVar[float] = 60.0
 
     @property
     def id(self) -> str:
@@ -45,15 +40,6 @@ class SenderRewritten:
     @property
     def by_hand(self) -> str:
         return f"runuser -u {self.login} -- sendmail -i {self.reader} < message"
-
-    def ask(self, host: Host) -> Result:
-        transcript = Transcript()
-        transcript.note(self.by_hand)
-        try:
-            result = self._sent(host, transcript)
-        except CannotAsk as trouble:
-            result = could_not_ask(trouble)
-        return replace(result, transcript=transcript.lines())
 
     def _sent(self, host: Host, transcript: Transcript) -> Result:
         stays_here(host, self.reader)
