@@ -9,6 +9,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from mailwizard.events import Event, Finished, Output, ProbeDone
 from mailwizard.host import LocalHost
 from mailwizard.journal import Journal
 from mailwizard.lock import held
-from mailwizard.model import Outcome, Platform, worst
+from mailwizard.model import Outcome, Platform, Step, worst
 from mailwizard.probing import ask_all
 from mailwizard.steps import STEPS
 from mailwizard.subjects import PUBLISHED
@@ -99,7 +100,7 @@ def check(options: argparse.Namespace) -> int:
     """Probes only, of all steps together."""
     _need_root("check")
     _known(options.steps)
-    engine = _looking(options)
+    engine = _looking(options, steps=_unreviewed())
     _need_answers(engine)
     steps = _chosen(engine, options.steps)
     probes = [(step_id, probe) for step_id in steps for probe in engine.probes(step_id)]
@@ -171,7 +172,7 @@ def dns(options: argparse.Namespace) -> int:
 
     command.check(options)
     if not options.publish:
-        engine = _looking(options)
+        engine = _looking(options, steps=_unreviewed())
         _need_answers(engine)
         return command.run(engine, options)
     consent.need_somebody(options)
@@ -187,7 +188,7 @@ def dkim(options: argparse.Namespace) -> int:
     command.check(options)
     if options.what == "status":
         _need_root("dkim")
-        engine = _looking(options)
+        engine = _looking(options, steps=_unreviewed())
         _need_answers(engine)
         return command.say(standing(engine), as_json=options.json)
     consent.need_somebody(options)
@@ -298,7 +299,9 @@ def _state_folder(options: argparse.Namespace) -> str:
     return folder
 
 
-def _looking(options: argparse.Namespace, given: Answers | None = None) -> Engine:
+def _looking(
+    options: argparse.Namespace, given: Answers | None = None, steps: Sequence[Step] = STEPS
+) -> Engine:
     """The engine over this host for a command that only looks."""
     host = LocalHost(platform.here(), _state_folder(options))
     path = f"{host.state_dir}/journal.db"
@@ -307,7 +310,12 @@ def _looking(options: argparse.Namespace, given: Answers | None = None) -> Engin
             raise for_root_alone(host.state_dir)
         path = "/nonexistent/journal.db"
     journal = Journal(path, platform.machine_id(), read_only=True)
-    return Engine(STEPS, given or _remembered(host), host, journal)
+    return Engine(steps, given or _remembered(host), host, journal)
+
+
+def _unreviewed() -> tuple[Step, ...]:
+    """The steps, as they judge no answers: what a host lost since is the checks' to say."""
+    return tuple(replace(step, review=lambda _context: iter(())) for step in STEPS)
 
 
 def _remembered(host: LocalHost) -> Answers:

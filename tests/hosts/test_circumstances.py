@@ -195,6 +195,20 @@ def test_output_for_programs_can_be_parsed(applied: Program) -> None:
     assert json.loads(applied("dns", "--json").stdout)
 
 
+def test_a_reader_who_has_left_is_a_failed_check(applied: Program) -> None:
+    """What the answers name is gone: `check` must say so, and not refuse the answers."""
+    applied.host.run("cp -a /etc/passwd /root/passwd && sed -i /^alice:/d /etc/passwd")
+    try:
+        done = applied("check", "--json")
+        assert done.status == 1, done.stderr
+        failed = {c["id"] for c in json.loads(done.stdout)["checks"] if c["outcome"] == "fail"}
+        assert "OUT-07" in failed, failed
+        assert applied("dns").status in (0, 1)
+        helps(applied("plan", "-a", ANSWERS), 2, "aliases.root", "there is no login 'alice'")
+    finally:
+        applied.host.run("cat /root/passwd >/etc/passwd")
+
+
 def test_an_export_is_put_where_it_is_wanted(applied: Program) -> None:
     printed = applied("export", "--format", "answers").stdout
     for place in ("/home/alice/answers.toml", "/tmp/answers.toml", "/dev/stdout"):
