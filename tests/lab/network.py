@@ -10,7 +10,12 @@ from lab import shell
 from lab.place import Slot, others_running
 from lab.reaper import Reaper
 
-FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+# What the build machine is set to while a network is there. Each machine's systemd watches files:
+# where dozens run, the usual 128 for a user are soon used up, and services fail to start.
+SETTINGS = {
+    Path("/proc/sys/net/ipv4/ip_forward"): 1,
+    Path("/proc/sys/fs/inotify/max_user_instances"): 4096,
+}
 FIRST_HOST = 257  # below are the gateway and the hosts of the small internet
 RULES = """
 table inet {bridge} {{
@@ -44,7 +49,7 @@ class Network:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._open = True
-        self._forwarded = FORWARDING.read_text()
+        self._settings = {path: path.read_text() for path in SETTINGS}
         self._reaper = Reaper(self.slot)
         atexit.register(self.close)
         self.folder = self.slot.folder
@@ -62,7 +67,9 @@ class Network:
         accept_dad.write_text("0")
         shell.run(["ip", "link", "set", bridge, "up"])
         self.add_address(1)
-        FORWARDING.write_text("1")
+        for path, least in SETTINGS.items():
+            if int(self._settings[path]) < least:
+                path.write_text(str(least))
         shell.run(["nft", "-f", "-"], stdin=RULES.format(bridge=bridge, net4=self.net4))
 
     def add_address(self, offset: int) -> tuple[str, str]:
@@ -140,7 +147,8 @@ class Network:
         self._open = False
         self.slot.sweep()
         if not others_running(self.slot):
-            FORWARDING.write_text(self._forwarded)
+            for path, before in self._settings.items():
+                path.write_text(before)
         self._reaper.dismiss()
         self.slot.release()
 
