@@ -77,7 +77,9 @@ class EngineWork:
         yield from self._made([SigningKey(path, signer) for _, _, path in keys])
 
     def sign_with(self, selector: str) -> Iterator[Event]:
-        self._engine.set_answer(STEP, "selector", selector)
+        # not as if somebody answered anew: nothing builds on which key it is that signs
+        self._engine.answers = self._engine.answers.with_value(STEP, "selector", selector)
+        self._engine.remember()
         yield from self._engine.apply(STEP)
 
     def signed(self, *, whole: bool) -> Iterator[Event | Verdicts]:
