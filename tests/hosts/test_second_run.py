@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from lab.fixtures import FreshHost
 from lab.host import Host
-from support.applied import ANSWERS, DOMAIN, FOR_SPAM, FQDN, LAUNCHER, Prepared, answers
+from support.applied import ANSWERS, DOMAIN, FOR_SPAM, FQDN, LAUNCHER, Prepared
 from support.bare import inside, put_checkout
 from support.program import Program, stand_in_for_providers, started, untouched
 
@@ -109,7 +109,7 @@ def test_edits_by_hand_are_the_administrators(configured: Host, suite: str) -> N
 def test_what_is_not_ours_in_main_cf_outlives_new_answers(configured: Host) -> None:
     main = configured.get(MAIN)
     configured.put(HAND.encode() + main + b"# the end, without a newline", MAIN)
-    changed = answers(configured) + "\n[postfix]\nmessage_size = 31457280\n"
+    changed = configured.get(ANSWERS).decode() + "\n[postfix]\nmessage_size = 31457280\n"
     configured.put(changed, ANSWERS)
     apply(configured)
     now = configured.get(MAIN)
@@ -135,7 +135,7 @@ def test_a_host_table_that_changed_reaches_postfix(configured: Host) -> None:
 def test_a_port_that_is_chosen_no_more_is_closed(configured: Host) -> None:
     listening = "ss -Hltn 'sport = :587'"
     assert configured.run(listening).stdout
-    answered, master = answers(configured), configured.get("/etc/postfix/master.cf")
+    answered, master = configured.get(ANSWERS).decode(), configured.get("/etc/postfix/master.cf")
     configured.put(answered + '\n[submission]\nports = ["465"]\n', ANSWERS)
     apply(configured)
     assert configured.run(listening).stdout == ""
