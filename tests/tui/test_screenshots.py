@@ -47,3 +47,8 @@ async def test_looks_as_it_did(name: str) -> None:
 
 def test_no_picture_is_left_over() -> None:
     assert {path.stem for path in FOLDER.glob("*.svg")} == set(SHOTS)
+
+
+def test_the_readme_shows_every_picture() -> None:
+    shown = re.findall(r"\(screenshots/([\w-]+)\.svg\)", (FOLDER.parent / "README.md").read_text())
+    assert set(shown) == set(SHOTS)
