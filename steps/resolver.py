@@ -1,27 +1,13 @@
-"""A resolver of this host's own, and who else writes resolv.conf(5)."""
+"""A resolver of this host's own, and whether it would last."""
 
 from __future__ import annotations
 
-import re
-
-from mailwizard.model import Context, Look
+from mailwizard.model import Context
+from mailwizard.platform import resolvconf
 from mailwizard.render import HEADER, render
 
 LOOPBACK = "127.0.0.1"
 KEPT = ("search", "domain", "options", "sortlist")
-DHCLIENT_HOOKS = "/etc/dhcp/dhclient-enter-hooks.d"
-# how a program says that the file is its own, and what keeps it from writing there
-_WRITER = re.compile(
-    r"^[#;].*?(?:generated|managed) by (?:man:|/\S*/)?"
-    r"(.+?)(?:\(\d\)|-script)?(?: from .*|[.!,;].*)?$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_KEPT_OFF = {
-    "dhcpcd": "nohook resolv.conf in /etc/dhcpcd.conf",
-    "dhclient": f"make_resolv_conf() {{ :; }} in {DHCLIENT_HOOKS}/mailwizard",
-    "NetworkManager": "dns=none below [main] in /etc/NetworkManager/conf.d/mailwizard.conf",
-    "resolvconf": "resolvconf=NO in /etc/resolvconf.conf, or its package removed",
-}
 
 
 def _now(context: Context) -> str:
@@ -52,16 +38,7 @@ def complaint(context: Context) -> str:
         return f"{whose}; let that program leave the name servers alone, and make it a plain file"
     if ours:
         return ""
-    named = _WRITER.search(_now(context))
-    writer = named[1] if named else "dhclient" if _leased(context.look) else ""
-    how = _KEPT_OFF.get(writer, "its manual says how")
+    writer, how, named = resolvconf.writer(context.look, _now(context))
     rest = ", and delete the comment in the file that names it" if named else ""
     again = f"{writer} writes {path} and would take the resolver out again"
     return f"{again}; keep it from that ({how}){rest}" if writer else ""
-
-
-def _leased(look: Look) -> bool:
-    """Whether Debian's dhclient(8) writes the file at each lease; it does not say so in it."""
-    runs = any(re.fullmatch(r"dhclient.*\.pid", name) for name in look.list("/run"))
-    hooks = (look.read(f"{DHCLIENT_HOOKS}/{name}") for name in look.list(DHCLIENT_HOOKS))
-    return runs and not any(b"make_resolv_conf" in hook for hook in hooks)

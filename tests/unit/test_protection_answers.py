@@ -9,6 +9,7 @@ from support.recorded import RecordedHost, Written
 from mailwizard.answers import Answers
 from mailwizard.fields.protection import HeaderCheck, watched
 from mailwizard.model import Context
+from mailwizard.platform import resolvconf
 from mailwizard.steps import STEPS, protection, resolver
 
 ANSWERS = """
@@ -19,7 +20,7 @@ address = "198.18.0.10"
 root = "alice"
 [protection]
 """
-FILE, HOOK = "/etc/resolv.conf", f"{resolver.DHCLIENT_HOOKS}/mailwizard"
+FILE, HOOK = "/etc/resolv.conf", f"{resolvconf.DHCLIENT_HOOKS}/mailwizard"
 PLAIN = "search example.org\nnameserver 198.18.0.1\n"
 
 
