@@ -1,27 +1,25 @@
-"""plan, apply, probe, keep and undo over toy steps: the gate, drift, resume and restoration."""
+"""plan, apply, probe and undo over toy steps: the gate, resume and restoration."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 from support.toys import ToyProbe, World, done, gate, of, state
 
-import mailwizard.engine
 from mailwizard import commands, platform, unattended
 from mailwizard.answers import Answers
 from mailwizard.changes import FileContent
 from mailwizard.commands import _say
-from mailwizard.engine import Engine, make
+from mailwizard.engine import make
 from mailwizard.errors import BadUsage, CommandFailed, ProofFailed
 from mailwizard.events import (
     AlreadySo,
     ChangeDone,
-    Drifted,
     Failed,
     Finished,
     Gate,
@@ -29,8 +27,7 @@ from mailwizard.events import (
     Undone,
 )
 from mailwizard.export import script
-from mailwizard.fields import Text
-from mailwizard.model import Host, Look, Outcome, Preview, Question, Result, Subject
+from mailwizard.model import Host, Look, Outcome, Preview, Result, Subject
 from mailwizard.stages import State
 from mailwizard.subjects import File
 
@@ -295,153 +292,6 @@ def test_a_step_is_undone_before_it_is_left_out(
     done(engine.undo(["more"]))
     assert state(world, "more") is State.SKIPPED
     assert [command(asked) for command in (commands.plan, commands.apply)] == [0, 0]
-
-
-def asking(world: World, wrong: Sequence[tuple[str, str]] = ()) -> Engine:
-    """The engine where the first step has a question, and this to say of its answer."""
-    word = Question("word", "Word", Text(), lambda _context: "usual")
-    one = replace(world.step("one"), questions=(word,), review=lambda _context: iter(wrong))
-    steps = [one, *world.engine.steps[1:]]
-    return Engine(steps, Answers.empty(steps), world.host, world.engine.journal)
-
-
-def test_steps_that_were_built_on_another_answer_show_anew_that_they_hold(world: World) -> None:
-    engine = asking(world)
-    done(unattended.run(engine, ["one", "two"]))
-
-    def states() -> list[State]:
-        return [status.state for status in engine.states()][:2]
-
-    engine.set_answer("one", "word", "usual")
-    engine.set_enabled("more", False)
-    assert states() == [State.VERIFIED, State.VERIFIED]
-    engine.set_answer("one", "word", "another")
-    assert states() == [State.APPLIED, State.APPLIED]
-    assert engine.next_step() == "one"
-    # what the gate let through is still what is gone back to
-    before, world.text["one"] = world.files(), "an open relay\n"
-    world.probes["one"] = [ToyProbe("relay", Outcome.FAIL, critical=True)]
-    done(engine.apply("one"))
-    done(engine.probe("one"))
-    assert world.files() == before
-    world.probes["one"] = [ToyProbe("relay")]
-    done(engine.probe("one"))
-    assert states() == [State.VERIFIED, State.APPLIED]
-    assert engine.next_step() == "two"
-    done(engine.probe("two"))
-    assert engine.next_step() is None
-
-
-def test_what_was_wrong_is_looked_into_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = [("word", "no such login")]
-    engine = asking(world, wrong)
-    assert engine.complaints("one") == wrong
-    wrong.clear()
-    assert engine.complaints("one"), "while somebody types it is not asked again and again"
-    monkeypatch.setattr(world.host, "shell", lambda: None)
-    engine.shell()
-    assert engine.complaints("one") == []
-    wrong.append(("word", "gone"))
-    monkeypatch.setattr(mailwizard.engine, "STALE", -1.0)
-    assert engine.complaints("one") == [], "what was right is not looked into again"
-    engine.shell()
-    assert engine.complaints("one") == [("word", "gone")]
-    wrong.clear()
-    assert engine.complaints("one") == []
-
-
-def test_edits_by_hand_stop_the_run_and_keep_every_byte(world: World) -> None:
-    done(unattended.run(world.engine, ["one"]))
-    world.path("one").write_text("by hand\r\n")
-    assert state(world) is State.DRIFTED
-    plan = world.engine.plan("one")
-    (item,) = plan.drifted
-    assert item.drift is not None
-    assert item.drift.parts == (str(world.path("one")),)
-    before = world.files()
-    events = done(unattended.run(world.engine, ["one"]))
-    assert of(Drifted, events) == [item.title]
-    assert isinstance(events[-1], Finished)
-    assert events[-1].code == 1
-    assert world.files() == before
-
-
-def test_kept_edits_are_left_in_peace_until_they_change(world: World) -> None:
-    done(unattended.run(world.engine, ["one"]))
-    world.path("one").write_text("by hand\n")
-    title = f"write {world.path('one')}"
-    world.engine.keep("one", [title])
-    assert state(world) is not State.DRIFTED
-    assert world.engine.plan("one").pending == ()
-    done(unattended.run(world.engine, ["one"]))
-    assert world.path("one").read_text() == "by hand\n"
-    assert state(world) is State.VERIFIED
-    world.path("one").write_text("by hand again\n")
-    assert world.engine.plan("one").drifted
-    done(world.engine.apply("one", overwrite=frozenset([title])))
-    assert world.path("one").read_text() == "1\n"
-
-
-@pytest.mark.parametrize("decision", ["replace", "keep"])
-def test_rights_that_somebody_changed_are_asked_about(world: World, decision: str) -> None:
-    done(unattended.run(world.engine, ["one"]))
-    path = world.path("one")
-    title = f"write {path}"
-    path.chmod(0o600)
-    assert state(world) is State.DRIFTED
-    (item,) = world.engine.plan("one").drifted
-    assert (item.title, item.needed) == (title, True)
-    assert f"chmod 0644 {path}" in item.preview.text
-    stopped = done(unattended.run(world.engine, ["one"]))
-    assert of(Drifted, stopped) == [title]
-    if decision == "keep":
-        world.engine.keep("one", [title])
-    assert of(Failed, done(world.engine.apply("one", overwrite=frozenset([title])))) == []
-    done(world.engine.probe("one"))
-    assert path.stat().st_mode & 0o777 == (0o644 if decision == "replace" else 0o600)
-    assert path.read_text() == "1\n"
-    assert state(world) is State.VERIFIED
-    assert world.engine.plan("one").pending == ()
-
-
-def test_what_reads_back_is_told_what_is_kept(world: World) -> None:
-    @dataclass
-    class Reader(ToyProbe):
-        heard: tuple[str, ...] = ()
-
-        def besides(self, kept: Collection[str]) -> Reader:
-            return replace(self, heard=tuple(sorted(kept)))
-
-    def heard() -> tuple[str, ...]:
-        (probe,) = world.engine.probes("one")
-        assert isinstance(probe, Reader)
-        return probe.heard
-
-    world.probes["one"] = [Reader("read-back")]
-    done(unattended.run(world.engine, ["one", "two"]))
-    path = str(world.path("one"))
-    world.path("one").write_text("by hand\n")
-    assert heard() == ()
-    world.engine.keep("one", [f"write {path}"])
-    assert heard() == (path,)
-    world.path("one").write_text("by hand again\n")
-    assert heard() == ()
-    world.path("one").write_text("by hand\n")
-    done(world.engine.apply("one"))
-    assert heard() == (path,)
-    world.path("one").write_text("by hand once more\n")
-    done(world.engine.apply("one", overwrite=frozenset([f"write {path}"])))
-    assert heard() == ()
-
-
-def test_somebody_elses_line_in_a_shared_file_is_no_drift(world: World) -> None:
-    done(unattended.run(world.engine, ["one"]))
-    shared = world.root / "shared"
-    shared.write_text("# mine\nother: x\n" + shared.read_text())
-    assert state(world) is State.VERIFIED
-    assert world.engine.plan("one").pending == ()
-    done(world.engine.undo(["one"]))
-    assert world.files() == {"shared": "# mine\nother: x\n"}
 
 
 def test_undo_is_exact_newest_first_and_units_last(world: World) -> None:
