@@ -13,7 +13,7 @@ from lab.errors import CommandFailed, LabError
 from lab.fixtures import FreshHost
 from lab.host import Host
 from lab.network import Network
-from lab.place import Slot
+from lab.place import Slot, taking
 
 NAMESPACE = """
 set -e
@@ -241,7 +241,8 @@ def test_a_place_that_cannot_be_cleaned_is_left_out(
     in_the_way = leavings.FOLDERS[0] / f"mw{number}h1" / "somebody's"
     in_the_way.mkdir(parents=True)
     try:
-        slot = Slot.try_number(number)
+        with taking():
+            slot = Slot.try_number(number)
         assert slot is not None
         assert not slot.swept()
         assert f"place {number} of the lab is left out" in capsys.readouterr().err

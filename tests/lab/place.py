@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from lab import cgroups, leavings, shell
@@ -40,6 +40,11 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+def taking() -> AbstractContextManager[None]:
+    """Be the only one who tries places: each try takes a place for a moment."""
+    return locked(cache() / "run" / "taking.lock")
+
+
 class Slot:
     """One of the numbered places for a process that runs hosts, its own for as long as it lives."""
 
@@ -52,8 +57,7 @@ class Slot:
     def take(cls) -> "Slot":
         """Take the first free place, after removing what dead processes left in free ones."""
         require()
-        # Trying a place takes it for a moment, in which nobody else may find it taken.
-        with locked(cache() / "run" / "taking.lock"):
+        with taking():
             free = [slot for number in range(SLOTS) if (slot := cls.try_number(number))]
             if not free:
                 raise LabError(f"all {SLOTS} places of the lab are in use")
@@ -129,7 +133,7 @@ def unmount_below(folder: Path) -> None:
 
 def others_running(mine: Slot) -> bool:
     """Tell whether another process uses the lab now."""
-    with locked(cache() / "run" / "taking.lock"):
+    with taking():
         for number in range(SLOTS):
             slot = Slot.try_number(number) if number != mine.number else mine
             if slot is None:
