@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from mailwizard import consent, planning, platform, show, trouble, unattended
+from mailwizard import consent, planning, platform, remembered, show, trouble, unattended
 from mailwizard.answers import Answers, example
 from mailwizard.engine import Engine
 from mailwizard.errors import BadAnswer, BadUsage, HostRefused, WizardError, for_root_alone
@@ -92,6 +92,8 @@ def apply(options: argparse.Namespace) -> int:
         steps = _chosen(engine, options.steps)
         if not options.yes:
             consent.confirm(f"Set up {', '.join(steps)} on this host?")
+        before = remembered.if_readable(host, STEPS)
+        planning.outdate_changed(engine.journal, STEPS, before.values, answers.values)
         engine.remember()
         return _say(unattended.run(engine, steps), as_json=options.json)
 
@@ -243,7 +245,7 @@ def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iter
         journal = Journal(f"{host.state_dir}/journal.db", platform.machine_id())
         for notice in journal.notices:
             print(f"mailwizard: {notice}", file=sys.stderr)
-        engine = Engine(STEPS, given or _remembered(host), host, journal)
+        engine = Engine(STEPS, given or remembered.load(host, STEPS), host, journal)
         engine.recover()
         try:
             yield engine
@@ -310,17 +312,12 @@ def _looking(
             raise for_root_alone(host.state_dir)
         path = "/nonexistent/journal.db"
     journal = Journal(path, platform.machine_id(), read_only=True)
-    return Engine(steps, given or _remembered(host), host, journal)
+    return Engine(steps, given or remembered.load(host, steps), host, journal)
 
 
 def _unreviewed() -> tuple[Step, ...]:
     """The steps, as they judge no answers: what a host lost since is the checks' to say."""
     return tuple(replace(step, review=lambda _context: iter(())) for step in STEPS)
-
-
-def _remembered(host: LocalHost) -> Answers:
-    path = f"{host.state_dir}/answers.toml"
-    return Answers.load(path, STEPS) if os.access(path, os.F_OK) else Answers.empty(STEPS)
 
 
 def _refuse_unproven(found: Platform, accepted: bool) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mailwizard import keeping, planning, transaction
+from mailwizard import keeping, planning, remembered, transaction
 from mailwizard.answers import Answers, Complaint, refuse
 from mailwizard.errors import BadUsage, ProofFailed, ReadBackFailed, WizardError
 from mailwizard.events import (
@@ -89,7 +89,7 @@ class Engine:
     def remember(self) -> None:
         """Keep the answers as given, at once on disk, for a later resume, check or export."""
         self._found = None
-        self.answers.save(self.host, f"{self.host.state_dir}/answers.toml")
+        remembered.save(self.host, self.answers)
 
     def _examined(self) -> tuple[Mapping[str, Mapping[str, Any]], list[Complaint]]:
         """Every value that can be had and all that is wrong, as the host was when last changed."""

@@ -204,6 +204,18 @@ def outdate(journal: Journal, steps: Sequence[Step], first: str) -> None:
         journal.outdate(step_id)
 
 
+def outdate_changed(
+    journal: Journal,
+    steps: Sequence[Step],
+    before: Mapping[str, Mapping[str, Any]],
+    after: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """All answers were given anew: the first step whose answers differ, and those after it."""
+    changed = (step.id for step in steps if before.get(step.id, {}) != after.get(step.id, {}))
+    if (first := next(changed, None)) is not None:
+        outdate(journal, steps, first)
+
+
 def dependents(journal: Journal, steps: Sequence[Step], step_ids: Iterable[str]) -> tuple[str, ...]:
     """Applied steps that were built on these and would have to be undone with them."""
     named = set(step_ids)

@@ -209,6 +209,21 @@ def test_a_reader_who_has_left_is_a_failed_check(applied: Program) -> None:
         applied.host.run("cat /root/passwd >/etc/passwd")
 
 
+def test_other_answers_put_in_doubt_what_a_run_does_not_reach(applied: Program) -> None:
+    """A run of one step keeps all answers: a step that was set up with others is not verified."""
+    given = applied.host.get(ANSWERS).decode()
+    other = given.replace('sales = ["alice", "bob"]', 'sales = ["bob"]')
+    assert other != given
+    applied.host.put(other, "/root/other.toml")
+    assert applied.apply("hostname", answers="/root/other.toml").status == 0
+    states = applied.states()
+    assert states["hostname"] == "verified"
+    assert states["postfix"] == "verified"
+    assert states["aliases"] == "applied"
+    assert applied.apply().status == 0
+    assert applied.standing() == {"verified"}
+
+
 def test_an_export_is_put_where_it_is_wanted(applied: Program) -> None:
     printed = applied("export", "--format", "answers").stdout
     for place in ("/home/alice/answers.toml", "/tmp/answers.toml", "/dev/stdout"):

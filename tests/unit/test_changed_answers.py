@@ -10,7 +10,7 @@ import pytest
 from support.toys import ToyProbe, World, done
 
 import mailwizard.engine
-from mailwizard import unattended
+from mailwizard import planning, unattended
 from mailwizard.answers import Answers
 from mailwizard.engine import Engine
 from mailwizard.fields import Text
@@ -56,6 +56,20 @@ def test_steps_that_were_built_on_another_answer_show_anew_that_they_hold(world:
     assert engine.next_step() == "two"
     done(engine.probe("two"))
     assert engine.next_step() is None
+
+
+def test_a_file_with_other_answers_puts_steps_in_doubt(world: World) -> None:
+    engine = asking(world)
+    done(unattended.run(engine, ["one", "two"]))
+    for before, after, state in (
+        ({"one": {"word": "a"}}, {"one": {"word": "a"}, "two": {}}, State.VERIFIED),
+        ({"one": {"word": "a"}}, {"one": {"word": "b"}}, State.APPLIED),
+    ):
+        planning.outdate_changed(engine.journal, engine.steps, before, after)
+        assert {status.state for status in engine.states()[:2]} == {state}
+    done(engine.probe("one"))
+    planning.outdate_changed(engine.journal, engine.steps, {}, {"two": {"enabled": True}})
+    assert [status.state for status in engine.states()[:2]] == [State.VERIFIED, State.APPLIED]
 
 
 def test_what_was_wrong_is_looked_into_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
