@@ -20,8 +20,9 @@ ip() { printf '2: eth0 inet 10.0.0.5/24\\n3: eth0 inet6 2001:db8::5/64\\n'; }
 def functions(places: Mapping[str, str]) -> str:
     """All functions of the script, and none of its checks of the host; paths are moved."""
     text = render("export/replay.sh.j2", map_suffix="db", **FACTS)
-    begin, end = text.index("# put_file PATH MODE"), len(text)
+    begin, end = text.index("# needs PATH"), len(text)
     said = 'say() { :; }\nfail() { printf "FAIL %s\\n" "$*" >&2; exit 1; }\n'
+    said += 'refuse() { printf "refused: %s\\n" "$*" >&2; exit 3; }\n'
     body = text[begin:end]
     for path, moved in places.items():
         body = body.replace(path, moved)

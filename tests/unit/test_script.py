@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support.replaying import replay
 from support.toys import World, done
 
-from mailwizard import unattended
+from mailwizard import fields, unattended
 from mailwizard.changes import FileContent, LookupMap
 from mailwizard.export import script
+from mailwizard.model import Context, Question
+
+
+def chosen(path: str | None, _context: Context) -> str | None:
+    return path
 
 
 @pytest.fixture
@@ -44,3 +52,25 @@ def test_a_run_that_was_cut_short_is_noted_between_its_ends(world: World) -> Non
     steps = [number for number, line in enumerate(lines) if line == "changed=$unfinished"]
     assert begin < min(steps)
     assert max(steps) < lines.index("headline 'Proof'") < end
+
+
+def test_what_only_the_administrator_can_bring_must_be_there(world: World, tmp_path: Path) -> None:
+    there, gone, unused = (str(tmp_path / name) for name in ("chain.pem", "key.pem", "unused"))
+    given = {"chain": there, "key": gone, "unused": unused, "none": None}
+    asked = [
+        Question(name, name, fields.Path(), partial(chosen, given[name]), optional=True)
+        for name in given
+    ]
+    world.text["one"] = f"{there} {gone}\n"
+    world.engine.steps = (replace(world.engine.steps[0], questions=tuple(asked)),)
+    done(unattended.run(world.engine, ["one"]))
+    lines = script.text(world.engine).splitlines()
+    needed = [line for line in lines if line.startswith("needs ")]
+    assert needed == [f"needs {there}", f"needs {gone}"]
+    assert lines.index(needed[-1]) < lines.index("begin")
+    Path(there).touch()
+    ended = replay("\n".join([*needed, "echo went on"]), tmp_path)
+    assert (ended.returncode, ended.stdout) == (3, b"")
+    assert ended.stderr.decode().startswith(f"refused: {gone} is not here; bring it")
+    Path(gone).touch()
+    assert replay("\n".join([*needed, "echo went on"]), tmp_path).stdout == b"went on\n"

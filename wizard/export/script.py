@@ -10,6 +10,7 @@ from mailwizard.changes import SecretTable, UserAccount
 from mailwizard.engine import Engine
 from mailwizard.errors import BadUsage
 from mailwizard.export.proofs import proofs
+from mailwizard.fields import Path
 from mailwizard.journal import now
 from mailwizard.model import Change, Step
 from mailwizard.platform import managers
@@ -54,9 +55,18 @@ def text(engine: Engine) -> str:
     plans = {step.id: list(step.plan(engine.context(step.id))) for step in steps}
     asked = (line for plan in plans.values() for change in plan for line in passwords(change))
     made = [_step(engine, step, plans[step.id]) for step in steps]
-    body = [head, *asked, "begin", *_packages(engine, steps), *made]
+    brought = needs(engine, steps, "\n".join(made))
+    body = [head, *brought, *asked, "begin", *_packages(engine, steps), *made]
     proof = ["headline 'Proof'", *proofs(engine, steps), "end", "headline 'All of it holds.'"]
     return "\n".join([*body, *proof]) + "\n"
+
+
+def needs(engine: Engine, steps: Sequence[Step], made: str) -> Iterator[str]:
+    """Looked for before anything is done: the administrator's own files that the changes name."""
+    for step in steps:
+        context = engine.context(step.id)
+        paths = (context[each.name] for each in step.questions if isinstance(each.kind, Path))
+        yield from (shlex.join(["needs", path]) for path in paths if path and path in made)
 
 
 def passwords(change: Change) -> Iterator[str]:
