@@ -55,6 +55,16 @@ def test_kept_edits_are_left_in_peace_until_they_change(world: World) -> None:
     assert world.path("one").read_text() == "1\n"
 
 
+def test_blanks_alone_are_no_edit_in_a_file_that_others_share(world: World) -> None:
+    done(unattended.run(world.engine, ["one"]))
+    shared = world.root / "shared"
+    assert shared.read_text() == "one: 1\n"
+    for edited, found in (("one:\t1 \n", State.VERIFIED), ("one:\t2\n", State.DRIFTED)):
+        shared.write_text(edited)
+        assert state(world) is found
+        assert bool(world.engine.plan("one").pending) is (found is State.DRIFTED)
+
+
 @pytest.mark.parametrize("decision", ["replace", "keep"])
 def test_rights_that_somebody_changed_are_asked_about(world: World, decision: str) -> None:
     done(unattended.run(world.engine, ["one"]))

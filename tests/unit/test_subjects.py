@@ -163,9 +163,9 @@ def test_parts_name_what_is_ours_alone(host: ToyHost, tmp_path: Path) -> None:
     path.write_text("root: a\nother: b\n")
     lines = Lines.of(str(path), ":", ["root", "none"])
     assert lines.parts(lines.capture(host)) == {f"{path} root": "root: a", f"{path} none": ""}
-    path.write_text("a = 1\n  2\nother = b\n")
+    path.write_text("a = 1,\t2\n    3\nother = b\n")
     main = MainCf.of(str(path), ["a", "none"])
-    assert main.parts(main.capture(host)) == {f"{path} a": "1 2", f"{path} none": ""}
+    assert main.parts(main.capture(host)) == {f"{path} a": "1, 2 3", f"{path} none": ""}
     assert Generated(str(path)).parts(Generated(str(path)).capture(host)) == {}
 
 

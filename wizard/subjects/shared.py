@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mailwizard import maincf
-from mailwizard.keyed import keyed_lines, with_keyed_lines
+from mailwizard.keyed import keyed_lines, with_keyed_lines, words
 from mailwizard.model import Host, Image, Look
 from mailwizard.subjects.images import content, file_image, put_back_exactly
 
@@ -34,7 +34,7 @@ class Lines:
     def parts(self, image: Image) -> Mapping[str, str]:
         path, separator, keys = json.loads(self.name)
         found = keyed_lines(content(image).decode("utf-8", "replace"), separator)
-        return {f"{path} {key}": found.get(key, "") for key in keys}
+        return {f"{path} {key}": _said(found.get(key, "")) for key in keys}
 
     def restore(self, host: Host, before: Image, after: Image | None) -> None:
         path, separator, keys = json.loads(self.name)
@@ -64,7 +64,7 @@ class MainCf:
     def parts(self, image: Image) -> Mapping[str, str]:
         path, names = json.loads(self.name)
         values = maincf.parse(content(image).decode("utf-8", "replace"))
-        return {f"{path} {name}": values.get(name, "") for name in names}
+        return {f"{path} {name}": _said(values.get(name, "")) for name in names}
 
     def restore(self, host: Host, before: Image, after: Image | None) -> None:
         path, names = json.loads(self.name)
@@ -101,6 +101,11 @@ class MasterCf:
             return
         wanted = {name: before["values"].get(name) for name in names}
         host.write(path, maincf.edited_master(host, host.read(path), wanted))
+
+
+def _said(entry: str) -> str:
+    """What it says: an edit of blanks alone is none that anybody has to be asked about."""
+    return " ".join(words(entry))
 
 
 def _text(image: Image) -> str:
