@@ -99,9 +99,19 @@ _ARRIVING = re.compile(r"bogus file name: incoming/[0-9.]+$")
 def of_no_account(look: Look, complaint: str) -> bool:
     """Lines of `postfix check` that tell nothing of the configuration.
 
-    It takes the mode of a link, which is always 0777, for that of a file; and its postsuper meets
-    mail that arrives at this moment.
+    It takes the mode of a link, which is always 0777, for that of a file; its postsuper meets mail
+    that arrives at this moment; and a copy in the queue's folder has the owner of its original.
     """
-    said, _, path = complaint.rpartition(": ")
-    mode = said.endswith("group or other writable") and look.state(path.strip()).kind == "link"
-    return mode or bool(_ARRIVING.search(complaint.strip()))
+    said, _, path = complaint.strip().rpartition(": ")
+    mode = said.endswith("group or other writable") and look.state(path).kind == "link"
+    owner = said.endswith("not owned by root") and _owned_like_its_original(look, path)
+    return mode or owner or bool(_ARRIVING.search(complaint.strip()))
+
+
+def _owned_like_its_original(look: Look, copy: str) -> bool:
+    """systemd-resolved(8) owns what /etc/resolv.conf leads to; Debian's Postfix copies it so."""
+    queue = f"{look.platform.path('queue')}/"
+    if not copy.startswith(f"{queue}etc/"):
+        return False
+    owners = look.ask(["stat", "-L", "-c", "%u", copy, f"/{copy.removeprefix(queue)}"])
+    return owners.ok and len(set(owners.out.split())) == 1

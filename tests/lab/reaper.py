@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.place import Slot, cache, locked
+from lab.place import Slot, taking
 
 FAREWELL = b"done"
 
@@ -30,7 +30,7 @@ def watch(number: str) -> None:
     """Wait for the end of the process that holds a slot, and sweep the slot unless it did so."""
     if sys.stdin.buffer.read() == FAREWELL:
         return
-    with locked(cache() / "run" / "taking.lock"):
+    with taking():
         slot = Slot.try_number(int(number))
     if slot is not None:
         slot.sweep()

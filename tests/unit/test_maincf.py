@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
+from support.toys import ToyHost
 
-from mailwizard.maincf import edited, parse
+from mailwizard.maincf import edited, of_no_account, parse
+from mailwizard.model import Completed
 
 NAMES = ["myhostname", "mynetworks", "relayhost", "a_b", "mydestination"]
 LINES = [
@@ -104,3 +108,21 @@ def test_whatever_is_there_an_edit_changes_what_it_should_and_nothing_else(seed:
         assert comments(result) == comments(text)
         # a value set again to what it is leaves the file, byte by byte, but for its own lines
         assert edited(result, {k: after[k] for k in wanted if k in after}) == result
+
+
+class Owned(ToyHost):
+    """Whoever owns a file also owns it behind its link."""
+
+    owners = "101\n101\n"
+
+    def ask(self, argv: Sequence[str], *, stdin: str = "", **_: object) -> Completed:
+        assert argv[-2:] == ["/var/spool/postfix/etc/resolv.conf", "/etc/resolv.conf"]
+        return Completed(tuple(argv), 0, self.owners)
+
+
+def test_a_copy_in_the_queue_may_belong_to_whom_its_original_belongs(tmp_path: Path) -> None:
+    host, said = Owned(tmp_path), "postfix/postlog: warning: not owned by root: "
+    assert of_no_account(host, f"{said}/var/spool/postfix/etc/resolv.conf\r")
+    assert not of_no_account(host, f"{said}/etc/postfix/main.cf")
+    host.owners = "101\n0\n"
+    assert not of_no_account(host, f"{said}/var/spool/postfix/etc/resolv.conf")

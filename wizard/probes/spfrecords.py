@@ -22,6 +22,13 @@ try:
 except ImportError:
     sys.exit(3)
 asked = json.load(sys.stdin)
+try:
+    import dns.resolver
+    ours = dns.resolver.default_resolver = dns.resolver.Resolver(configure=False)
+    ours.nameservers, ours.port = asked["nameservers"], asked["port"]
+except ImportError:
+    import DNS
+    DNS.defaults.update(server=asked["nameservers"], port=asked["port"])
 told = [[a, *spf.check2(i=a, s=asked["sender"], h=asked["helo"])] for a in asked["addresses"]]
 print(json.dumps(told))
 """
@@ -160,7 +167,7 @@ class SpfCovers(DnsQuestion):
             return failed(f"{self.domain} has no SPF record", "pass", ZONE)
         asked = {"sender": f"postmaster@{self.domain}", "helo": self.fqdn}
         bad = f"this host may not send for {self.domain}"
-        return all_pass(host, {**asked, "addresses": list(self.addresses)}, bad)
+        return all_pass(host, resolver, {**asked, "addresses": list(self.addresses)}, bad)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +197,12 @@ class SpfHello(DnsQuestion):
             said = f"{self.fqdn} has no SPF record: bounces of this host prove nothing"
             return warned(said, f"{self.fqdn} TXT v=spf1 a -all", ZONE)
         asked = {"sender": "", "helo": self.fqdn, "addresses": list(self.addresses)}
-        return all_pass(host, asked, f"this host may not greet as {self.fqdn}")
+        return all_pass(host, resolver, asked, f"this host may not greet as {self.fqdn}")
 
 
-def all_pass(host: Look, asked: Mapping[str, object], bad: str) -> Result:
+def all_pass(host: Look, resolver: Resolver, asked: Mapping[str, object], bad: str) -> Result:
     """The verdict of the library over every address."""
-    rows = spf_results(host, asked)
+    rows = spf_results(host, resolver, asked)
     said = "; ".join(f"{address}: {result} ({why})" for address, result, why in rows)
     results = [result for _, result, _ in rows]
     if "temperror" in results:
@@ -206,9 +213,12 @@ def all_pass(host: Look, asked: Mapping[str, object], bad: str) -> Result:
     return passed(f"pass for {', '.join(address for address, _, _ in rows)}")
 
 
-def spf_results(host: Look, asked: Mapping[str, object]) -> Sequence[tuple[str, str, str]]:
+def spf_results(
+    host: Look, resolver: Resolver, asked: Mapping[str, object]
+) -> Sequence[tuple[str, str, str]]:
     """(address, result, explanation) by pyspf (RFC 7208 4); raises CannotAsk."""
-    done = host.ask([PYTHON, "-I", "-c", _SPF], stdin=json.dumps(asked), timeout=20)
+    whom = {"nameservers": resolver.nameservers, "port": resolver.port}
+    done = host.ask([PYTHON, "-I", "-c", _SPF], stdin=json.dumps({**asked, **whom}), timeout=20)
     if not done.ok:
         why = (done.err.strip().splitlines() or [f"code {done.code}"])[-1][:200]
         missing = "the library that evaluates SPF is missing (python3-spf)"
@@ -289,5 +299,7 @@ class SpfRelay(DnsQuestion):
         """Whether the relay's own addresses pass, where it sends from the same ones."""
         addresses = resolver.addresses(self.server)
         asked = {"sender": f"postmaster@{self.domain}", "helo": self.server}
-        rows = spf_results(host, {**asked, "addresses": list(addresses)}) if addresses else []
+        if not addresses:
+            return False
+        rows = spf_results(host, resolver, {**asked, "addresses": list(addresses)})
         return bool(rows) and all(result == "pass" for _, result, _ in rows)

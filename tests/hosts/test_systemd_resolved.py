@@ -1,0 +1,84 @@
+"""A host as cloud images bring it: systemd-resolved(8) answers, and resolv.conf is its link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from lab.host import Host
+from lab.internet import Internet
+from support import suites
+from support.applied import ANSWERS, DOMAIN, FQDN, Prepared, answers, publish
+from support.program import Program, arrives, helps, stand_in_for_providers, untouched
+
+RESOLV_CONF, STUB = "/etc/resolv.conf", "/run/systemd/resolve/stub-resolv.conf"
+UPSTREAM = "[Resolve]\nDNS={address}\n"
+
+
+@pytest.fixture(scope="module", params=suites.grouped("resolved"))
+def host(request: pytest.FixtureRequest, prepared: Prepared, internet: Internet) -> Iterator[Host]:
+    """Give a host where the program never ran and all names are asked of systemd-resolved."""
+    with prepared.ready_host(str(request.param)) as host:
+        stand_in_for_providers(internet)
+        host.run("apt-get update -q", timeout=120)
+        host.run("apt-get install -q -y systemd-resolved libnss-resolve", timeout=120)
+        host.run(["mkdir", "-p", "/etc/systemd/resolved.conf.d"])
+        upstream = UPSTREAM.format(address=internet.dns.address)
+        host.put(upstream, "/etc/systemd/resolved.conf.d/provider.conf")
+        host.run(f"systemctl restart systemd-resolved && ln -sfn {STUB} {RESOLV_CONF}")
+        assert "127.0.0.53" in host.get(RESOLV_CONF).decode()
+        host.put(answers(host), ANSWERS)
+        yield host
+
+
+@pytest.fixture(scope="module")
+def served(host: Host, internet: Internet) -> Host:
+    """Give the same host, set up, its records published."""
+    done = Program(host).apply(timeout=300)
+    assert done.status == 0, done.stdout[-4000:] + done.stderr
+    publish(internet, host)
+    # it remembers for a while that there were none
+    host.run("resolvectl flush-caches")
+    return host
+
+
+def test_every_check_passes(served: Host) -> None:
+    checked = Program(served).check()["checks"]
+    odd = {check["id"]: check for check in checked if check["outcome"] != "pass"}
+    assert odd.keys() == {"HOST-03", "DNS-11"}, odd
+    assert served.run(["readlink", RESOLV_CONF]).stdout.strip() == STUB
+
+
+def test_mail_comes_and_goes(served: Host, internet: Internet) -> None:
+    message = "Subject: by way of the stub\r\n\r\nx\r\n"
+    sent = internet.foreign.send("s@foreign.test", f"alice@{DOMAIN}", message, to=served)
+    assert sent.ok, sent.answers
+    arrives(served, "alice", "by way of the stub")
+    internet.foreign.clear()
+    served.run(["sendmail", "s@foreign.test"], input="Subject: out\n\nx\n", user="alice")
+    assert f"from {FQDN}" in internet.foreign.wait_for()["Received"]
+
+
+def test_a_second_run_changes_nothing(served: Host) -> None:
+    assert Program(served)("plan", "-a", ANSWERS).status == 0
+    with untouched(served, "/etc", "/var/spool/postfix/etc"):
+        assert Program(served).apply().status == 0
+
+
+def test_without_it_nothing_is_known_and_nothing_fails(served: Host) -> None:
+    served.run("systemctl stop systemd-resolved")
+    try:
+        checked = Program(served)("check", "--json", "hostname")
+        assert checked.status == 0, checked.stdout
+        said = Program(served)("dns").stdout
+        assert "RIGHT" not in said, said
+    finally:
+        served.run("systemctl start systemd-resolved")
+
+
+def test_its_link_is_not_replaced_by_a_resolver_of_our_own(served: Host) -> None:
+    given = served.get(ANSWERS)
+    served.put(given + b"\n[protection]\nresolver = true\n", ANSWERS)
+    refused = Program(served).apply()
+    served.put(given, ANSWERS)
+    helps(refused, 2, "protection.resolver", STUB, "make it a plain file")
