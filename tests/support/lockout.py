@@ -16,7 +16,7 @@ from mailwizard.model import Host, Look, Result
 from mailwizard.platform import firewalls
 from mailwizard.probes import PublicPortsReached
 
-SECONDS = 4
+SECONDS = 10
 ELSEWHERE = 2299
 
 
