@@ -14,7 +14,7 @@ from lab.errors import CommandFailed, LabError
 from lab.fixtures import FreshHost
 from lab.host import Host
 from lab.network import Network
-from lab.place import Slot, taking
+from lab.place import Slot, cards, taking
 
 NAMESPACE = """
 set -e
@@ -241,9 +241,10 @@ def test_what_a_killed_run_left_is_removed(network: Network) -> None:
 
 def left_of(pid: str, number: str) -> list[str]:
     """Name what is still there of a machine and of the place where it ran."""
-    folders = (Path("/run/netns"), Path("/sys/class/net"), *leavings.FOLDERS)
+    folders = (Path("/run/netns"), *leavings.FOLDERS)
     found = [str(path) for folder in folders for path in folder.glob(f"mw{number}h*")]
-    found += [str(path) for path in Path("/sys/class/net").glob(f"mwlab{number}")]
+    ours = (f"mw{number}h", f"mwlab{number}")
+    found += [card for card in cards() if card.startswith(ours[0]) or card == ours[1]]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     found += [line for line in mounts if f"run/{number}/" in line]
     return [*found, *([f"process {pid}"] if alive(pid) else [])]

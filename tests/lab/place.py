@@ -115,13 +115,20 @@ class Slot:
         for entry in netns.iterdir() if netns.is_dir() else ():
             if entry.name.startswith(self.prefix):
                 shell.run(["ip", "netns", "del", entry.name], check=False)
-        for card in Path("/sys/class/net").glob(f"{self.prefix}*"):
-            shell.run(["ip", "link", "del", card.name], check=False)
-        if Path("/sys/class/net", self.bridge).exists():
-            shell.run(["ip", "link", "del", self.bridge], check=False)
+        there = cards()
+        for card in there:
+            if card == self.bridge or card.startswith(self.prefix):
+                shell.run(["ip", "link", "del", card], check=False)
+        if self.bridge in there:
             shell.run(["nft", "delete", "table", "inet", self.bridge], check=False)
         leavings.remove(f"{self.prefix}*")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def cards() -> list[str]:
+    """Name the network interfaces here; in a container /sys may show those of another place."""
+    rows = shell.run(["ip", "-brief", "link"]).stdout.splitlines()
+    return [row.split()[0].partition("@")[0] for row in rows]
 
 
 def unmount_below(folder: Path) -> None:
