@@ -20,7 +20,7 @@ from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.nameserver import Heard
 
 NAME = dns.name.from_text("mail.example.test.")
-RIGHT, FORGED = "192.0.2.10", "203.0.113.66"
+RIGHT, FORGED = "192.0.2.10", "198.51.100.66"
 Talk = Callable[[socket.socket], None]
 
 

@@ -14,14 +14,14 @@ from support.recorded import RecordedHost
 from mailwizard import probes
 from mailwizard.model import Completed, Outcome
 
-HERE = ["203.0.113.7", "2001:db8::7"]
+HERE = ["198.51.100.7", "2001:db8::7"]
 
 
 class Sending(RecordedHost):
     """A host whose Postfix and network say these things."""
 
     conf: Mapping[str, str] = MappingProxyType({})
-    routed = "203.0.113.7"
+    routed = "198.51.100.7"
     routed6 = ""
     queue = ""
     code = 0
@@ -44,10 +44,10 @@ class Sending(RecordedHost):
 
 
 IDENTITIES: list[tuple[dict[str, str], str, Outcome, str]] = [
-    ({}, "203.0.113.7", Outcome.PASS, "mail.example.org from 203.0.113.7"),
-    ({"smtp_helo_name": "localhost"}, "203.0.113.7", Outcome.FAIL, "the name localhost"),
-    ({"smtp_bind_address": "127.0.0.1"}, "203.0.113.7", Outcome.FAIL, "does not have"),
-    ({"smtp_bind_address6": "2001:db8::9"}, "203.0.113.7", Outcome.FAIL, "does not have"),
+    ({}, "198.51.100.7", Outcome.PASS, "mail.example.org from 198.51.100.7"),
+    ({"smtp_helo_name": "localhost"}, "198.51.100.7", Outcome.FAIL, "the name localhost"),
+    ({"smtp_bind_address": "127.0.0.1"}, "198.51.100.7", Outcome.FAIL, "does not have"),
+    ({"smtp_bind_address6": "2001:db8::9"}, "198.51.100.7", Outcome.FAIL, "does not have"),
     ({}, "192.168.1.5", Outcome.UNKNOWN, "only others can see"),
     ({}, "198.51.100.4", Outcome.WARN, "not the address that was answered"),
 ]
@@ -66,8 +66,8 @@ def test_name_and_address(conf: dict[str, str], routed: str, outcome: Outcome, w
     ("conf", "outcome", "words"),
     [
         ({}, Outcome.UNKNOWN, "only others can see"),
-        ({"smtp/unix/inet_protocols": "ipv4"}, Outcome.PASS, "from 203.0.113.7"),
-        ({"inet_protocols": "ipv4"}, Outcome.PASS, "from 203.0.113.7"),
+        ({"smtp/unix/inet_protocols": "ipv4"}, Outcome.PASS, "from 198.51.100.7"),
+        ({"inet_protocols": "ipv4"}, Outcome.PASS, "from 198.51.100.7"),
         ({"inet_protocols": "ipv6, ipv4"}, Outcome.UNKNOWN, "only others can see"),
     ],
 )
