@@ -215,11 +215,18 @@ def test_refusing_before_it_is_proved_is_warned_of(host: Host, internet: Interne
     assert verdicts(host, "authentication")[f"DMARC-05:{DOMAIN}"][0] == "pass"
 
 
-def test_opendkim_alone_is_believed(host: Host, internet: Internet) -> None:
+def without_filter(host: Host, internet: Internet) -> None:
+    """Let OpenDKIM sign, and amavis be gone; nothing is done where it is so."""
+    if Program(host).states()["amavis"] == "skipped":
+        return
     done = Program(host)("undo", "--yes", "opendmarc", "authentication", "amavis", timeout=200)
     assert done.status == 0, done.stdout + done.stderr
     apply(host, '[authentication]\nsigner = "opendkim"\n', "[amavis]\nenabled = false\n")
     publish(internet, host)
+
+
+def test_opendkim_alone_is_believed(host: Host, internet: Internet) -> None:
+    without_filter(host, internet)
     found = verdicts(host, "authentication")
     assert {name: told for name, told in found.items() if told[0] != "pass"} == {}
     for domain in DOMAINS:
@@ -230,6 +237,7 @@ def test_opendkim_alone_is_believed(host: Host, internet: Internet) -> None:
 
 
 def test_spf_must_know_of_the_relay(host: Host, internet: Internet) -> None:
+    without_filter(host, internet)
     internet.trust(host)
     secret = "/root/relay-password"
     host.put(internet.relay.password, secret, mode=0o600)

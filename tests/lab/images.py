@@ -25,7 +25,7 @@ CHEAP_HASHES = (
 
 
 def base(suite: str) -> Layer:
-    """Give a minimal install of a Debian release as its installer would leave it."""
+    """Give a minimal install of a Debian release as its installer leaves it, with cheap hashes."""
     require()
     key = hashlib.sha256(f"{suite} {MINIMAL} {CHEAP_HASHES}".encode()).hexdigest()[:12]
     folder = cache() / "images" / f"{suite}-{key}"
