@@ -45,8 +45,9 @@ def wall(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def host(behind: Prepared, suite: str, wall: str) -> Iterator[Host]:
+def host(behind: Prepared, suite: str, wall: str, benches: dict[str, Bench]) -> Iterator[Host]:
     """Give a host behind this firewall that asks for the step."""
+    close(benches)
     with behind.applied_host(suite, UNFILTERED) as host:
         firewalls.wall_up(host, wall)
         firewalls.answer(host)
@@ -60,7 +61,13 @@ def benches(behind: Prepared, suite: str) -> Iterator[dict[str, Bench]]:
     """Give what keeps the host that is being broken."""
     made: dict[str, Bench] = {}
     yield made
-    for bench in made.values():
+    close(made)
+
+
+def close(benches: dict[str, Bench]) -> None:
+    """Take the broken host away: the next one can have its address, which the steps know."""
+    while benches:
+        _, bench = benches.popitem()
         bench.close()
         bench.host.close()
 
@@ -348,10 +355,7 @@ def test_a_fault_of_the_firewall_is_seen(
 def bench_behind(behind: Prepared, suite: str, benches: dict[str, Bench], wall: str) -> Bench:
     """The host behind this firewall, to be broken; one at a time, for they share an address."""
     if wall not in benches:
-        for other in list(benches):
-            bench = benches.pop(other)
-            bench.close()
-            bench.host.close()
+        close(benches)
         host = Host(behind.applied(suite, UNFILTERED), net=behind.internet.network)
         firewalls.wall_up(host, wall)
         firewalls.answer(host)

@@ -6,28 +6,46 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from lab.fixtures import FreshHost
 from lab.host import Host
 from lab.internet import Internet
 from support import suites
-from support.applied import ANSWERS, DOMAIN, FQDN, Prepared, answers, publish
-from support.program import Program, arrives, helps, stand_in_for_providers, untouched
+from support.applied import (
+    ANSWERS,
+    DOMAIN,
+    FQDN,
+    LOGIN,
+    PASSWORD,
+    Prepared,
+    answers,
+    publish,
+)
+from support.program import Program, arrives, helps, stand_in_for_providers, started, untouched
 
 RESOLV_CONF, STUB = "/etc/resolv.conf", "/run/systemd/resolve/stub-resolv.conf"
 UPSTREAM = "[Resolve]\nDNS={address}\n"
+SCRIPT = "/root/replay.sh"
+
+suite = suites.one_host_each("resolved")
 
 
-@pytest.fixture(scope="module", params=suites.grouped("resolved"))
-def host(request: pytest.FixtureRequest, prepared: Prepared, internet: Internet) -> Iterator[Host]:
-    """Give a host where the program never ran and all names are asked of systemd-resolved."""
-    with prepared.ready_host(str(request.param)) as host:
+def ask_resolved(host: Host, internet: Internet) -> None:
+    """Let all names on this host be asked of systemd-resolved."""
+    host.run("apt-get update -q", timeout=120)
+    host.run("apt-get install -q -y systemd-resolved libnss-resolve", timeout=120)
+    host.run(["mkdir", "-p", "/etc/systemd/resolved.conf.d"])
+    upstream = UPSTREAM.format(address=internet.dns.address)
+    host.put(upstream, "/etc/systemd/resolved.conf.d/provider.conf")
+    host.run(f"systemctl restart systemd-resolved && ln -sfn {STUB} {RESOLV_CONF}")
+    assert "127.0.0.53" in host.get(RESOLV_CONF).decode()
+
+
+@pytest.fixture(scope="module")
+def host(prepared: Prepared, internet: Internet, suite: str) -> Iterator[Host]:
+    """Give such a host where the program never ran."""
+    with prepared.ready_host(suite) as host:
         stand_in_for_providers(internet)
-        host.run("apt-get update -q", timeout=120)
-        host.run("apt-get install -q -y systemd-resolved libnss-resolve", timeout=120)
-        host.run(["mkdir", "-p", "/etc/systemd/resolved.conf.d"])
-        upstream = UPSTREAM.format(address=internet.dns.address)
-        host.put(upstream, "/etc/systemd/resolved.conf.d/provider.conf")
-        host.run(f"systemctl restart systemd-resolved && ln -sfn {STUB} {RESOLV_CONF}")
-        assert "127.0.0.53" in host.get(RESOLV_CONF).decode()
+        ask_resolved(host, internet)
         host.put(answers(host), ANSWERS)
         yield host
 
@@ -84,3 +102,22 @@ def test_its_link_is_not_replaced_by_a_resolver_of_our_own(served: Host) -> None
     refused = Program(served).apply()
     served.put(given, ANSWERS)
     helps(refused, 2, "protection.resolver", STUB, "make it a plain file")
+
+
+def test_the_exported_script_sets_such_a_host_up(
+    served: Host, prepared: Prepared, internet: Internet, suite: str, fresh_host: FreshHost
+) -> None:
+    script = Program(served)("export", "--format", "sh").stdout
+    other = fresh_host(prepared.ready(suite))
+    internet.register(other, FQDN, mx=DOMAIN)
+    ask_resolved(other, internet)
+    other.put(script, SCRIPT, mode=0o700)
+    done = other.run([SCRIPT], check=False, timeout=300, env={f"PASSWORD_{LOGIN}": PASSWORD})
+    assert done.ok, done.stdout[-2000:] + done.stderr
+    assert "All of it holds." in done.stdout
+    assert other.run(["readlink", RESOLV_CONF]).stdout.strip() == STUB
+    before = started(other)
+    with untouched(other):
+        again = other.run([SCRIPT], check=False, timeout=300)
+    assert again.ok, again.stderr
+    assert started(other) == before
