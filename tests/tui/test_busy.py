@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
 from textual.command import CommandPalette
+from textual.widgets import Static
 
 from mailwizard.events import Event, Failed
-from mailwizard.stages import State
+from mailwizard.stages import State, StepPlan
 from mailwizard.tui import words
 from mailwizard.tui.app import WizardApp
 from mailwizard.tui.phases import Phase
@@ -183,3 +185,34 @@ async def test_one_does_not_go_elsewhere_from_within_a_dialog() -> None:
         await until(pilot, lambda: pilot.app.screen.query("#go"))
         offered = [c.title for c in pilot.app.get_system_commands(pilot.app.screen)]
         assert not [title for title in offered if title.startswith("Go to")]
+
+
+class LeavesLast(Static):
+    """Keeps a screen that is being removed half taken apart until the answer is there."""
+
+    def __init__(self, answer: threading.Event) -> None:
+        super().__init__()
+        self._answer = answer
+
+    async def on_unmount(self) -> None:
+        self._answer.set()
+        await asyncio.sleep(0.3)
+
+
+async def test_an_answer_for_a_screen_that_is_just_being_left_is_dropped() -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    class Slow(FakeEngine):
+        def plan(self, step_id: str) -> StepPlan:
+            if step_id == "postfix":
+                asked.set()
+                answer.wait(20)
+            return super().plan(step_id)
+
+    async with WizardApp(Slow(packages_in_place=True)).run_test() as pilot:
+        await ready(pilot)
+        wizard(pilot).go_to("postfix")
+        await until(pilot, asked.is_set)
+        await pilot.app.screen.mount(LeavesLast(answer))
+        wizard(pilot).go_to("hostname")
+        await at_step(pilot, "hostname")

@@ -44,13 +44,13 @@ class Desk:
     async def ask(self, call: Callable[[], T]) -> T:
         """The answer of a call that only looks; dropped if nobody waits for it any more."""
         answer = await asyncio.wrap_future(self.submit(call))
-        _still_there()
+        still_there()
         return answer
 
     async def tell(self, call: Callable[[], T]) -> T:
         """The answer of a call that must be made even if its caller goes away."""
         answer = await asyncio.shield(asyncio.wrap_future(self.submit(call)))
-        _still_there()
+        still_there()
         return answer
 
     def close(self, patience: float) -> bool:
@@ -70,10 +70,15 @@ class Desk:
                 future.set_exception(error)
 
 
-def _still_there() -> None:
-    """Ends a worker whose program is on its way out: what it would show has no place any more."""
+def still_there() -> None:
+    """Ends a worker whose program or screen is on its way out: it has no place to show anything.
+
+    Textual takes a screen's widgets away first, and cancels its workers after that.
+    """
     with suppress(NoActiveWorker):
-        if not get_current_worker().node.app.is_running:
+        node = get_current_worker().node
+        # not displayed: true from the moment it is being removed, whatever its style says
+        if not (node.app.is_running and node.display):
             raise asyncio.CancelledError
 
 
