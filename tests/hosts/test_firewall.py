@@ -16,7 +16,7 @@ from support.faults import Bench, Fault
 from support.faults.firewall import FIREWALLD, NFTABLES, UFW
 from support.firewalls import NONE, OWN, UNITS, WALLS, rules
 from support.lockout import ELSEWHERE, SECONDS
-from support.program import NOT_OURS, Program, arrives, helps
+from support.program import NOT_OURS, Program, arrives, helps, replay
 
 MAIL = (25, 465, 587, 993)
 SSH = (22, 2222)
@@ -309,15 +309,14 @@ def test_the_script_does_the_same(host: Host, internet: Internet, wall: str) -> 
     assert exported.status == 0, exported.stderr
     assert program("undo", "firewall", "--yes").status == 0
     assert rules(host) != after
-    host.put(exported.stdout, "/root/replay.sh", mode=0o700)
-    done = host.run(["/root/replay.sh"], check=False, timeout=300)
+    done = replay(host, exported.stdout, password="")
     assert done.ok, done.stdout[-3000:] + done.stderr
     assert "strangers come in at port 22 2222" in done.stdout
     assert rules(host) == after
     checked = program("check", "firewall")
     assert checked.status == 0, checked.stdout
     assert no_clock(host)
-    again = host.run(["/root/replay.sh"], check=False, timeout=300)
+    again = replay(host, exported.stdout, password="")
     assert again.ok, again.stderr
     assert rules(host) == after
 
@@ -331,8 +330,7 @@ def test_the_script_is_clean_and_locks_nobody_out(host: Host, internet: Internet
     before = everything(host)
     # the host that it comes to has SSH elsewhere
     host.run("sed -i s/2222/2299/ /etc/ssh/sshd_config.d/ports.conf && systemctl restart ssh")
-    host.put(script, "/root/replay.sh", mode=0o700)
-    done = host.run(["/root/replay.sh"], check=False, timeout=300)
+    done = replay(host, script, password="")
     assert done.status == 1
     assert "the old ones are back" in done.stderr
     assert rules(host) == before[1]

@@ -15,12 +15,10 @@ import pytest
 from lab import images, tree
 from lab.fixtures import FreshHost
 from lab.host import Host
-from lab.shell import Completed
 from support import suites
 from support.applied import ANSWERS, AS_SHIPPED, DOMAIN, FQDN, LOGIN, PASSWORD, Prepared, answers
-from support.program import Program, started, untouched
+from support.program import Program, replay, started, untouched
 
-SCRIPT = "/root/replay.sh"
 # Of the two hosts' own: keys made by a package, times, what came with the Python that the launcher
 # needs, compiled tables (their entries are compared), ldconfig's cache, and the accounts, since
 # each password has a salt of its own and packages make theirs in their own order: names count, not
@@ -131,12 +129,6 @@ def places(host: Host, table: str) -> dict[int, int]:
     """Each account's number, and its place among all names, which are the same on both hosts."""
     rows = [line.split(":") for line in host.get(f"/etc/{table}").decode().splitlines()]
     return {int(row[2]): place for place, row in enumerate(sorted(rows))}
-
-
-def replay(host: Host, script: bytes, password: str = PASSWORD) -> Completed:
-    host.put(script, SCRIPT, mode=0o700)
-    env = {f"PASSWORD_{LOGIN}": password} if password else {}
-    return host.run([SCRIPT], check=False, timeout=300, env=env)
 
 
 def public_key(host: Host) -> str:

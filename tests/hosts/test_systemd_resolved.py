@@ -10,21 +10,19 @@ from lab.fixtures import FreshHost
 from lab.host import Host
 from lab.internet import Internet
 from support import suites
-from support.applied import (
-    ANSWERS,
-    DOMAIN,
-    FQDN,
-    LOGIN,
-    PASSWORD,
-    Prepared,
-    answers,
-    publish,
+from support.applied import ANSWERS, DOMAIN, FQDN, Prepared, answers, publish
+from support.program import (
+    Program,
+    arrives,
+    helps,
+    replay,
+    stand_in_for_providers,
+    started,
+    untouched,
 )
-from support.program import Program, arrives, helps, stand_in_for_providers, started, untouched
 
 RESOLV_CONF, STUB = "/etc/resolv.conf", "/run/systemd/resolve/stub-resolv.conf"
 UPSTREAM = "[Resolve]\nDNS={address}\n"
-SCRIPT = "/root/replay.sh"
 
 suite = suites.one_host_each("resolved")
 
@@ -111,13 +109,12 @@ def test_the_exported_script_sets_such_a_host_up(
     other = fresh_host(prepared.ready(suite))
     internet.register(other, FQDN, mx=DOMAIN)
     ask_resolved(other, internet)
-    other.put(script, SCRIPT, mode=0o700)
-    done = other.run([SCRIPT], check=False, timeout=300, env={f"PASSWORD_{LOGIN}": PASSWORD})
+    done = replay(other, script)
     assert done.ok, done.stdout[-2000:] + done.stderr
     assert "All of it holds." in done.stdout
     assert other.run(["readlink", RESOLV_CONF]).stdout.strip() == STUB
     before = started(other)
     with untouched(other):
-        again = other.run([SCRIPT], check=False, timeout=300)
+        again = replay(other, script, password="")
     assert again.ok, again.stderr
     assert started(other) == before

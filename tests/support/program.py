@@ -14,7 +14,7 @@ from lab import tree
 from lab.host import Host
 from lab.internet import Internet
 from lab.shell import Completed
-from support.applied import ANSWERS, CHECKOUT, LAUNCHER, PASSWORD, PLACE, SECRET
+from support.applied import ANSWERS, CHECKOUT, LAUNCHER, LOGIN, PASSWORD, PLACE, SECRET
 
 STATE = "/var/lib/mailwizard"
 # what systemd itself writes when it boots or is told a new name
@@ -105,6 +105,14 @@ def untouched(host: Host, *paths: str) -> Iterator[None]:
     yield
     changed = tree.diff(before, host.tree(paths or ("/etc",), NOT_OURS))
     assert changed == {}, changed
+
+
+def replay(host: Host, script: bytes | str, password: str = PASSWORD) -> Completed:
+    """Run the exported script, with the password of the account that it makes."""
+    place = "/root/replay.sh"
+    host.put(script, place, mode=0o700)
+    env = {f"PASSWORD_{LOGIN}": password} if password else {}
+    return host.run([place], check=False, timeout=300, env=env)
 
 
 def started(host: Host, units: Sequence[str] = UNITS) -> str:

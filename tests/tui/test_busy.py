@@ -10,6 +10,7 @@ import pytest
 from textual.command import CommandPalette
 from textual.widgets import Static
 
+from mailwizard.errors import BadAnswer
 from mailwizard.events import Event, Failed
 from mailwizard.stages import State, StepPlan
 from mailwizard.tui import words
@@ -199,7 +200,8 @@ class LeavesLast(Static):
         await asyncio.sleep(0.3)
 
 
-async def test_an_answer_for_a_screen_that_is_just_being_left_is_dropped() -> None:
+@pytest.mark.parametrize("refused", [False, True])
+async def test_an_answer_for_a_screen_that_is_just_being_left_is_dropped(refused: bool) -> None:
     asked, answer = threading.Event(), threading.Event()
 
     class Slow(FakeEngine):
@@ -207,6 +209,8 @@ async def test_an_answer_for_a_screen_that_is_just_being_left_is_dropped() -> No
             if step_id == "postfix":
                 asked.set()
                 answer.wait(20)
+                if refused:
+                    raise BadAnswer("hostname.fqdn", "is needed")
             return super().plan(step_id)
 
     async with WizardApp(Slow(packages_in_place=True)).run_test() as pilot:

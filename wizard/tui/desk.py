@@ -43,14 +43,15 @@ class Desk:
 
     async def ask(self, call: Callable[[], T]) -> T:
         """The answer of a call that only looks; dropped if nobody waits for it any more."""
-        answer = await asyncio.wrap_future(self.submit(call))
-        still_there()
-        return answer
+        try:
+            return await asyncio.wrap_future(self.submit(call))
+        finally:
+            _still_there()
 
     async def tell(self, call: Callable[[], T]) -> T:
         """The answer of a call that must be made even if its caller goes away."""
         answer = await asyncio.shield(asyncio.wrap_future(self.submit(call)))
-        still_there()
+        _still_there()
         return answer
 
     def close(self, patience: float) -> bool:
@@ -70,7 +71,7 @@ class Desk:
                 future.set_exception(error)
 
 
-def still_there() -> None:
+def _still_there() -> None:
     """Ends a worker whose program or screen is on its way out: it has no place to show anything.
 
     Textual takes a screen's widgets away first, and cancels its workers after that.

@@ -14,7 +14,6 @@ from mailwizard.errors import WizardError
 from mailwizard.model import Step
 from mailwizard.stages import NOT_BEGUN, State, StepPlan
 from mailwizard.tui import words
-from mailwizard.tui.desk import still_there
 from mailwizard.tui.fields import owner
 from mailwizard.tui.form import Form
 from mailwizard.tui.frame import Frame
@@ -83,7 +82,6 @@ class StepFace(Frame):
         if self.form is None and self.step.questions:
             why = await self.wizard.desk.ask(partial(engine.reasons, self.step.id))
             await self.query_one("#ask").mount(Form(self.step, values, why), after="#explain")
-            still_there()
         first = self.form.fields[0] if self.form else None
         self.set_focus(
             (first.query("*:can-focus").first() if first else None) or self._main_button()
