@@ -139,8 +139,9 @@ class Look(Protocol):
         stdin: str = "",
         timeout: float = 30,
         env: Mapping[str, str] | None = None,
+        of: Sequence[str] = (),
     ) -> Completed:
-        """Run a command that changes nothing; a missing program is code 127, a timeout 124."""
+        """Run what changes nothing (missing: 127, late: 124); once for a state of `of`, files."""
         ...
 
     def which(self, program: str) -> str: ...

@@ -12,7 +12,6 @@ from threading import Thread
 from mailwizard.errors import WizardError
 from mailwizard.events import Event, ProbeDone, ProbeStarted
 from mailwizard.model import Host, Outcome, Probe, Result
-from mailwizard.probes import vantage
 
 GRACE = 1.0
 # for those that are being asked when the run is stopped; a signal is raised again after two seconds
@@ -52,6 +51,8 @@ def ask_all(host: Host, probes: Sequence[tuple[str, Probe]]) -> Iterator[Event]:
 
 
 def _part(host: Host, threads: Sequence[Thread]) -> None:
+    from mailwizard.probes import vantage
+
     until = time.monotonic() + PARTING
     try:
         for thread in threads:

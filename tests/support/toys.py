@@ -36,9 +36,9 @@ class ToyHost(LocalHost):
         **_: object,
     ) -> Completed:
         enabled, active = self.units.get(argv[-1], ("disabled", "inactive"))
-        if "StateChangeTimestampMonotonic" in argv:
-            return Completed(tuple(argv), 0, f"{self.changed.get(argv[-1], 7)}\n")
-        out = f"UnitFileState={enabled}\nActiveState={active}\n" if argv[1] == "show" else ""
+        since = f"StateChangeTimestampMonotonic={self.changed.get(argv[-1], 7)}"
+        shown = f"UnitFileState={enabled}\nActiveState={active}\n{since}\n"
+        out = shown if argv[1] == "show" else ""
         return Completed(tuple(argv), int(argv[0] in self.broken), out)
 
     def run(

@@ -16,10 +16,20 @@ from pathlib import Path
 
 from mailwizard.answers import read_secret
 from mailwizard.errors import CommandFailed, for_root_alone
+from mailwizard.host.answered import Answered
 from mailwizard.host.places import settled
-from mailwizard.host.process import QUIET, SEARCH, TransientUnit, shell
-from mailwizard.host.process import start as _start
-from mailwizard.host.process import start_watched as _start_watched
+from mailwizard.host.process import (
+    QUIET,
+    SEARCH,
+    TransientUnit,
+    shell,
+)
+from mailwizard.host.process import (
+    start as _start,
+)
+from mailwizard.host.process import (
+    start_watched as _start_watched,
+)
 from mailwizard.model import Completed, FileState, Platform, SecretRef
 from mailwizard.sanitise import lines
 
@@ -84,6 +94,7 @@ class LocalLook:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
+        self._answered = Answered()
 
     def read(self, path: str) -> bytes:
         try:
@@ -128,7 +139,10 @@ class LocalLook:
         stdin: str = "",
         timeout: float = 30,
         env: Mapping[str, str] | None = None,
+        of: Sequence[str] = (),
     ) -> Completed:
+        if of:
+            return self._answered.get(tuple(argv), of, lambda: _start(argv, stdin, timeout, env))
         return _start(argv, stdin, timeout, env)
 
     def which(self, program: str) -> str:
@@ -176,6 +190,7 @@ class LocalHost(LocalLook):
         ok: Sequence[int] = (0,),
     ) -> Completed:
         done = _start(argv, stdin, timeout, env)
+        self._answered.forget()
         if done.code not in ok:
             raise CommandFailed(done.argv, done.code, lines(done.out + done.err)[-TAIL:])
         return done

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from mailwizard.maincf import postconf
 from mailwizard.model import Completed, Look
 from mailwizard.probes.deadline import CannotAsk, Trouble
 
@@ -49,7 +50,7 @@ class Postconf:
     config_dir: str = ""
 
     def ask(self, *arguments: str) -> Completed:
-        asked = self.look.ask(argv(self.config_dir, *arguments), timeout=20)
+        asked = postconf(self.look, *arguments, folder=self.config_dir)
         if asked.code in (124, 127) or (not asked.ok and not asked.out):
             why = (
                 "is not installed" if asked.code == 127 else (asked.err.strip() or "gave no answer")
