@@ -67,7 +67,8 @@ def _asking(
     for step, probe in probes:
         yield ProbeStarted(step, probe.id, probe.title, probe.by_hand)
     answers: Answers = SimpleQueue()
-    ahead = deque(enumerate(probes))
+    # whoever may wait longest, for mail or for a refusal that is held back, begins first
+    ahead = deque(sorted(enumerate(probes), key=lambda item: -item[1][1].deadline))
     asked: dict[int, _Asked] = {}
     begin = 0.0
     while ahead or asked:
