@@ -29,7 +29,8 @@ def _prove(host: Host, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> No
 
     smtpd reads main.cf whenever a process starts, reload or not: the proof cannot wait for it.
     """
-    if fresh := sorted(_complaints(host, new) - _complaints(host, old)):
+    said = _complaints(host, new)
+    if said and (fresh := sorted(said - _complaints(host, old))):
         raise ProofFailed("Postfix does not accept these settings", tuple(fresh))
     with host.draft(new) as folder:
         for proof in (probes.TrustedNetworks(folder), probes.RelayRestrictions(folder)):

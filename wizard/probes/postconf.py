@@ -59,8 +59,15 @@ class Postconf:
         return asked
 
     def values(self, *names: str, expand: bool = True) -> dict[str, str]:
-        """Parameters with $references expanded; unknown names are absent."""
-        return dict(_pairs(self.ask("-x", *names).out if expand else self.ask(*names).out))
+        """Parameters with $references expanded; unknown names are absent.
+
+        All are asked for at once: one answer serves every probe.
+        """
+        how = ("-x",) if expand else ()
+        every = dict(_pairs(self.ask(*how).out))
+        if unlisted := [name for name in names if name not in every]:
+            every |= dict(_pairs(self.ask(*how, *unlisted).out))
+        return {name: every[name] for name in names if name in every}
 
     def smtpd_services(self) -> tuple[Service, ...]:
         """Every smtpd that takes connections, with its `-o` overrides expanded."""
