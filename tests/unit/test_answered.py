@@ -115,15 +115,18 @@ def test_who_asks_the_same_at_the_same_time_waits_for_the_answer(asked: Asked) -
     assert asked.times == 1
 
 
-def test_a_host_forgets_what_it_knew_when_a_command_ran(tmp_path: Path) -> None:
+def test_a_host_that_writes_a_file_asks_again_what_it_decides(tmp_path: Path) -> None:
     """The command counts how often it is run: its answer is the number."""
-    host, count = LocalHost(TRIXIE, str(tmp_path)), tmp_path / "count"
+    host, count, main = LocalHost(TRIXIE, str(tmp_path)), tmp_path / "count", f"{tmp_path}/main.cf"
     question = ["sh", "-c", f"echo x >>{count}; wc -l <{count}"]
 
-    def answer() -> str:
-        return host.ask(question, of=(f"{tmp_path}/main.cf",)).out.strip()
+    def answer(stdin: str = "") -> str:
+        return host.ask(question, stdin=stdin, of=(main,)).out.strip()
 
     assert [answer(), answer()] == ["1", "1"]
-    host.run(["true"])
+    host.write(main, b"myhostname = mail.example.test\n")
     assert answer() == "2"
-    assert host.ask(question).out.strip() == "3", "what says nothing of files is always asked"
+    host.run(["rm", main])
+    assert answer() == "3"
+    assert answer("another question") == "4"
+    assert host.ask(question).out.strip() == "5", "what says nothing of files is always asked"

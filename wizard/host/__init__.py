@@ -142,7 +142,8 @@ class LocalLook:
         of: Sequence[str] = (),
     ) -> Completed:
         if of:
-            return self._answered.get(tuple(argv), of, lambda: _start(argv, stdin, timeout, env))
+            question = (*argv, stdin, *(env or {}).items())
+            return self._answered.get(question, of, lambda: _start(argv, stdin, timeout, env))
         return _start(argv, stdin, timeout, env)
 
     def which(self, program: str) -> str:
@@ -190,7 +191,6 @@ class LocalHost(LocalLook):
         ok: Sequence[int] = (0,),
     ) -> Completed:
         done = _start(argv, stdin, timeout, env)
-        self._answered.forget()
         if done.code not in ok:
             raise CommandFailed(done.argv, done.code, lines(done.out + done.err)[-TAIL:])
         return done

@@ -42,11 +42,6 @@ class Answered:
                     return said
             return answer.said
 
-    def forget(self) -> None:
-        """Nothing is known any more: a command ran that may have changed anything."""
-        with self._lock:
-            self._answers = {}
-
 
 def _stamp(paths: Sequence[str]) -> Stamp:
     """What tells one state of the files from every other, and this host's name with them."""

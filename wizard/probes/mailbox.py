@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Host
+from mailwizard.platform.facts import passwd
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Transcript
 
@@ -109,7 +110,7 @@ class Found:
 
 def find_user(host: Host, login: str) -> User | None:
     """The login's numbers and home; None when there is no such login."""
-    asked = host.ask(["getent", "passwd", login])
+    asked = passwd(host, login)
     fields = asked.out.strip().split(":")
     if (
         not asked.ok
