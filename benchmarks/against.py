@@ -7,7 +7,8 @@ top of it that revision's checkout or this one (as it is, committed or not), wit
 that its own launcher made. On each host, in this order:
 
   paint         `mailwizard` at 80x24, from the launcher's exec to the welcome text; its memory
-  apply         all steps, with every option switched on, and their proof; no package is missing
+  apply         all steps, with every option switched on, and their proof; no package is missing;
+                left out with --only, each side applies once for all its hosts
   second-apply  the same again, nothing is left to do
   plan, status, version, check
 
@@ -31,7 +32,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -41,15 +42,24 @@ import pexpect
 from lab import images
 from lab.host import ENVIRONMENT, Host
 from lab.internet import Internet
-from lab.layers import Layer
-from support.applied import ANSWERS, CHECKOUT, LAUNCHER, LEFT_OUT, PLACE, PYTHON, with_packages
+from lab.layers import Identity, Layer
+from support.applied import (
+    ANSWERS,
+    CHECKOUT,
+    FQDN,
+    LAUNCHER,
+    LEFT_OUT,
+    PLACE,
+    PYTHON,
+    with_packages,
+)
 
-from benchmarks.meter import Cost, Meter
+from benchmarks.meter import TICKS, TIMEOUT, Cost, Meter
 from benchmarks.screen import SIZE, resident
 from benchmarks.whole import DEFINITIONS, answer_everything, fresh, furnish
 from mailwizard.platform import KNOWN
 
-TURNS, SLOWEST, OFTEN = 3, 15, 12
+TURNS, SLOWEST, OFTEN, HEAVY = 3, 15, 12, 6
 WELCOME = b"This host becomes a mail server"
 APPLY = (LAUNCHER, "apply", "-a", ANSWERS, "--yes")
 COMMANDS = {
@@ -74,14 +84,20 @@ Probe = tuple[str, str, str, float, float, int]
 
 @dataclass
 class Side:
-    """One of the two programs: its checkout, its layer, and what was measured of it."""
+    """One of the two programs: its checkout, its layers, and what was measured of it."""
 
     name: str
     tree: Path
-    layer: Layer | None = None
+    ready: Layer | None = None
+    applied: Layer | None = None
     figures: Figures = field(default_factory=lambda: defaultdict(list))
-    programs: dict[str, Counter[str]] = field(default_factory=dict)
+    last: dict[str, Cost] = field(default_factory=dict)
     probes: list[Probe] = field(default_factory=list)
+
+    def add(self, name: str, value: float) -> None:
+        """Keep one figure, and show whoever waits how far it is."""
+        self.figures[name].append(value)
+        print(f"{self.name}, {name}: {value:.2f}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -119,30 +135,39 @@ def launched(side: Side, layer: Layer, internet: Internet) -> Layer:
         return replace(host.fork(f"{side.name}-{layer.suite}"), identity=None)
 
 
-def take_turn(side: Side, wanted: Sequence[str], internet: Internet, folder: Path) -> None:
-    """Measure all that is wanted once, on a new host of this side."""
-    assert side.layer is not None
-    with fresh(side.layer, internet) as host:
-        if PAINT in wanted:
-            seconds, memory = painted(host)
-            side.figures["paint: seconds"].append(seconds)
-            side.figures["paint: MiB"].append(memory)
-        if list(wanted) == [PAINT]:
-            return
+def applied(ready: Layer, internet: Internet) -> Layer:
+    """One side's layer with everything applied; its next host has the same address."""
+    with fresh(ready, internet) as host:
         answer_everything(host, internet)
+        host.run(APPLY, timeout=TIMEOUT)
+        offset = host.offsets[0]
+        layer = host.fork(f"applied-{ready.name}")
+        return replace(layer, identity=Identity("mail", FQDN, offset))
+
+
+def take_turn(side: Side, wanted: Sequence[str], internet: Internet, folder: Path) -> None:
+    """Measure all that is wanted once, on new hosts of this side."""
+    assert side.ready is not None
+    if PAINT in wanted:
+        with fresh(side.ready, internet) as host:
+            paint(side, host)
+    commands = [name for name in COMMANDS if name in wanted]
+    if not commands and PROBES not in wanted:
+        return
+    with fresh(side.applied or side.ready, internet) as host:
+        if side.applied is None:
+            answer_everything(host, internet)
         meter = Meter(host, folder)
-        for name, argv in COMMANDS.items():
-            if name in {"apply", *wanted}:
-                cost = meter.measure(argv)
-                side.programs[name] = cost.programs
-                for figure, read in FIGURES.items():
-                    side.figures[f"{name}: {figure}"].append(read(cost))
+        for name in commands:
+            side.last[name] = cost = meter.measure(COMMANDS[name])
+            for figure, read in FIGURES.items():
+                side.add(f"{name}: {figure}", read(cost))
         if PROBES in wanted:
             side.probes = alone(host)
 
 
-def painted(host: Host) -> tuple[float, float]:
-    """Seconds to the first screen, and MiB of the program then; it leaves nothing behind."""
+def paint(side: Side, host: Host) -> None:
+    """Measure the first screen, and the memory of the program then."""
     program, *words = host.command([LAUNCHER])
     terminal = os.environ | ENVIRONMENT | {"TERM": "xterm-256color"}
     begun = time.monotonic()
@@ -150,15 +175,11 @@ def painted(host: Host) -> tuple[float, float]:
         program, words, dimensions=SIZE, timeout=30, env=terminal
     )
     child.expect_exact(WELCOME)
-    seconds = time.monotonic() - begun
+    side.add("paint: seconds", time.monotonic() - begun)
     # nsenter waits for the one that it put into the host
     below = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
-    memory = resident(int(below[0]))
+    side.add("paint: MiB", resident(int(below[0])))
     child.close(force=True)
-    while Path("/proc", below[0]).exists():
-        time.sleep(0.05)
-    host.run("rm -rf /var/lib/mailwizard")
-    return seconds, memory
 
 
 def alone(host: Host) -> list[Probe]:
@@ -175,12 +196,13 @@ def compared(
     layer = furnished(suite, internet)
     with tempfile.TemporaryDirectory() as folder:
         for side in (before, after):
-            side.layer = launched(side, layer, internet)
-        for turn in range(TURNS):
-            last = turn == TURNS - 1
-            first = [name for name in wanted if name != PROBES]
-            take_turn(before, first, internet, Path(folder))
-            take_turn(after, wanted if last else first, internet, Path(folder))
+            side.ready = launched(side, layer, internet)
+            if "apply" not in wanted and set(wanted) != {PAINT}:
+                side.applied = applied(side.ready, internet)
+        usual = [name for name in wanted if name != PROBES]
+        for turn in range(1, TURNS + 1):
+            take_turn(before, usual, internet, Path(folder))
+            take_turn(after, wanted if turn == TURNS else usual, internet, Path(folder))
 
 
 def show(suite: str, before: Side, after: Side) -> None:
@@ -192,8 +214,8 @@ def show(suite: str, before: Side, after: Side) -> None:
         ratios = [its / theirs for theirs, its in zip(old, new, strict=True)]
         print(f"{name:26}{three(old):>24}{three(new):>24}{three(ratios):>18}")
     for command in ("apply", "check"):
-        if command in after.programs:
-            show_programs(command, before.programs[command], after.programs[command])
+        if command in after.last:
+            show_programs(command, before.last[command], after.last[command])
     if after.probes:
         show_probes(after.probes)
 
@@ -204,12 +226,19 @@ def three(values: Sequence[float]) -> str:
     return "/".join(f"{value:.0f}" if value >= 100 else f"{value:.2f}" for value in found)
 
 
-def show_programs(command: str, before: Counter[str], after: Counter[str]) -> None:
-    """The programs that ran most often in the last turn, and how often."""
-    print(f"\n{command}: {OFTEN} programs{'before':>18}{'today':>10}")
-    for name, _ in (before | after).most_common(OFTEN):
-        print(f"{name:28}{before[name]:>9}{after[name]:>10}")
-    print(f"{'all':28}{before.total():>9}{after.total():>10}")
+def show_programs(command: str, before: Cost, after: Cost) -> None:
+    """The programs that ran most often in the last turn: how often, and processor seconds."""
+    print(f"\n{command}: {OFTEN} programs{'before':>14}{'today':>18}")
+    for name, _ in (before.programs | after.programs).most_common(OFTEN):
+        print(f"{name:20}" + "".join(share(cost, name) for cost in (before, after)))
+    print(f"and the heaviest {HEAVY}")
+    for name, _ in (before.ticks | after.ticks).most_common(HEAVY):
+        print(f"{name:20}" + "".join(share(cost, name) for cost in (before, after)))
+
+
+def share(cost: Cost, name: str) -> str:
+    """How many processes one program was, and their seconds."""
+    return f"{cost.programs[name]:>9}{cost.ticks[name] / TICKS:>7.2f} s"
 
 
 def show_probes(probes: Sequence[Probe]) -> None:

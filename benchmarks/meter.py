@@ -5,7 +5,9 @@ control group). Processes are those of the host that ended while the command ran
 process accounting wrote them down (acct(2), switched on in the host's own PID namespace, so that
 nothing of the machine around it is counted): a daemon that the command started and that goes on is
 not among them, one that the command ended is. Each is counted under the last program that it ran:
-a program that another one replaced (exec) is not seen. "(fork)" never ran one of its own.
+a program that another one replaced (exec) is not seen. "(fork)" never ran one of its own. The
+processor seconds of a program are the sum over its processes, each rounded down to a hundredth:
+they show what is heavy, and nothing of what is short but frequent.
 """
 
 from __future__ import annotations
@@ -23,9 +25,10 @@ from lab import cgroups, shell
 from lab.host import Host
 
 TIMEOUT = 400
-# acct_v3 of acct(5): the flags, what is not needed here, the program's name
-RECORD = struct.Struct("<B47x16s")
+# acct_v3 of acct(5): the flags, user and system time, the program's name
+RECORD = struct.Struct("<B31xHH12x16s")
 FORKED = 1  # AFORK
+TICKS = 100  # in a second (AHZ)
 SWITCH = """
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -36,12 +39,12 @@ if libc.acct(os.fsencode(sys.argv[1])) != 0:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one command took of a host, and what it said."""
+    """What one command took of a host, and each program of that."""
 
     seconds: float
     processor: float
     programs: Counter[str]
-    said: str
+    ticks: Counter[str]
 
     @property
     def processes(self) -> float:
@@ -67,15 +70,23 @@ class Meter:
         seconds, spent = time.monotonic() - begun, processor(self.host) - before
         if done.status not in codes:
             sys.exit(f"{' '.join(argv)}: {done.status}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        return Cost(seconds, spent, self._programs(), done.stdout)
+        return Cost(seconds, spent, *self._programs())
 
-    def _programs(self) -> Counter[str]:
-        """The programs of the processes that ended, each as often as it did."""
+    def _programs(self) -> tuple[Counter[str], Counter[str]]:
+        """The programs of the processes that ended: how often each, and its ticks."""
         ended: Counter[str] = Counter()
-        for flags, name in RECORD.iter_unpack(self._ended.read_bytes()):
+        ticks: Counter[str] = Counter()
+        for flags, user, system, name in RECORD.iter_unpack(self._ended.read_bytes()):
             program = name.rstrip(b"\0").decode(errors="replace")
-            ended[f"{program} (fork)" if flags & FORKED else program] += 1
-        return ended
+            program += " (fork)" if flags & FORKED else ""
+            ended[program] += 1
+            ticks[program] += whole(user) + whole(system)
+        return ended, ticks
+
+
+def whole(compressed: int) -> int:
+    """The number in a comp_t: three bits of exponent to the base of 8, and thirteen of fraction."""
+    return (compressed & 0x1FFF) << 3 * (compressed >> 13)
 
 
 def processor(host: Host) -> float:
