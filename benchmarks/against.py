@@ -27,6 +27,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -105,10 +106,10 @@ def checked_out(revision: str) -> Iterator[Path]:
     """A folder with the files of a revision, for as long as it is wanted."""
     with tempfile.TemporaryDirectory() as folder:
         archive = ["git", "-C", str(CHECKOUT), "archive", revision]
-        with subprocess.Popen(archive, stdout=subprocess.PIPE) as packed:
-            subprocess.run(["tar", "-C", folder, "-x"], stdin=packed.stdout, check=True)
+        packed = subprocess.run(archive, stdout=subprocess.PIPE, check=False)
         if packed.returncode != 0:
             sys.exit(f"{revision}: no such revision here")
+        subprocess.run(["tar", "-C", folder, "-x"], input=packed.stdout, check=True)
         yield Path(folder)
 
 
@@ -228,17 +229,17 @@ def three(values: Sequence[float]) -> str:
 
 def show_programs(command: str, before: Cost, after: Cost) -> None:
     """The programs that ran most often in the last turn: how often, and processor seconds."""
-    print(f"\n{command}: {OFTEN} programs{'before':>14}{'today':>18}")
+    print(f"\n{command}: {OFTEN} programs{'before':>18}{'today':>21}")
     for name, _ in (before.programs | after.programs).most_common(OFTEN):
-        print(f"{name:20}" + "".join(share(cost, name) for cost in (before, after)))
+        print(f"{name:24}" + "".join(share(cost, name) for cost in (before, after)))
     print(f"and the heaviest {HEAVY}")
     for name, _ in (before.ticks | after.ticks).most_common(HEAVY):
-        print(f"{name:20}" + "".join(share(cost, name) for cost in (before, after)))
+        print(f"{name:24}" + "".join(share(cost, name) for cost in (before, after)))
 
 
 def share(cost: Cost, name: str) -> str:
     """How many processes one program was, and their seconds."""
-    return f"{cost.programs[name]:>9}{cost.ticks[name] / TICKS:>7.2f} s"
+    return f"{cost.programs[name]:>11}{cost.ticks[name] / TICKS:>8.2f} s"
 
 
 def show_probes(probes: Sequence[Probe]) -> None:
@@ -270,6 +271,8 @@ def main(words: Sequence[str]) -> int:
     suites = options.suites or images.SUITES
     if unknown := {*wanted, *suites} - {*KINDS, *images.SUITES}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    # what is stopped at a time limit tidies up too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with checked_out(options.against) as tree, Internet() as internet:
         furnish(internet)
         for suite in suites:
