@@ -13,11 +13,13 @@ that its own launcher made. On each host, in this order:
   plan, status, version, check
 
 Printed for each are the lowest, the middle and the highest of the three, before, after, and after
-divided by before (of the two runs of each turn); then the programs that ran most often in `apply`
-and `check`. What is counted as a process is said in meter.py. At last (`probes`), on a host of
-today's, where the time of a check goes: each probe asked alone, the slowest first, with what of
-its time was no processor's, here called waiting. The longest waiting is the least that a check can
-take, however many probes are asked side by side; so is half of all processor seconds on two cores.
+divided by before (of the two runs of each turn); then, for `apply` and `check`, the programs that
+ran most often and the units that took the processors. What is counted is said in meter.py.
+
+At last (`probes`), on a host of today's, where the time of a check goes: each probe asked alone,
+the slowest first, with what of its time was no processor's, here called waiting. The longest
+waiting is the least that a check can take, however many probes are asked side by side; so is half
+of all processor seconds on two cores.
 
 The machine should have nothing else to do, or seconds say little; processor seconds say more then.
 """
@@ -55,7 +57,7 @@ from support.applied import (
     with_packages,
 )
 
-from benchmarks.meter import TICKS, TIMEOUT, Cost, Meter
+from benchmarks.meter import TIMEOUT, Cost, Meter
 from benchmarks.screen import SIZE, resident
 from benchmarks.whole import DEFINITIONS, answer_everything, fresh, furnish
 from mailwizard.platform import KNOWN
@@ -228,18 +230,12 @@ def three(values: Sequence[float]) -> str:
 
 
 def show_programs(command: str, before: Cost, after: Cost) -> None:
-    """The programs that ran most often in the last turn: how often, and processor seconds."""
-    print(f"\n{command}: {OFTEN} programs{'before':>18}{'today':>21}")
+    """What ran most often in the last turn, and which units took the processors."""
+    print(f"\n{command}, the last turn:{'before':>16}{'today':>10}")
     for name, _ in (before.programs | after.programs).most_common(OFTEN):
-        print(f"{name:24}" + "".join(share(cost, name) for cost in (before, after)))
-    print(f"and the heaviest {HEAVY}")
-    for name, _ in (before.ticks | after.ticks).most_common(HEAVY):
-        print(f"{name:24}" + "".join(share(cost, name) for cost in (before, after)))
-
-
-def share(cost: Cost, name: str) -> str:
-    """How many processes one program was, and their seconds."""
-    return f"{cost.programs[name]:>11}{cost.ticks[name] / TICKS:>8.2f} s"
+        print(f"{name:32}{before.programs[name]:>7}{after.programs[name]:>10}")
+    for unit, spent in sorted(after.units.items(), key=lambda item: -item[1])[:HEAVY]:
+        print(f"{f'{unit}, processor s':32}{before.units.get(unit, 0):>7.2f}{spent:>10.2f}")
 
 
 def show_probes(probes: Sequence[Probe]) -> None:
