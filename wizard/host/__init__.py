@@ -20,6 +20,7 @@ from mailwizard.host.places import settled
 from mailwizard.host.process import QUIET, SEARCH, TransientUnit, shell
 from mailwizard.host.process import start as _start
 from mailwizard.host.process import start_watched as _start_watched
+from mailwizard.host.standing import OnCall
 from mailwizard.model import Completed, FileState, Platform, SecretRef
 from mailwizard.sanitise import lines
 
@@ -84,6 +85,7 @@ class LocalLook:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
+        self._on_call = OnCall()
 
     def read(self, path: str) -> bytes:
         try:
@@ -130,6 +132,10 @@ class LocalLook:
         env: Mapping[str, str] | None = None,
     ) -> Completed:
         return _start(argv, stdin, timeout, env)
+
+    def consult(self, argv: Sequence[str], line: str, *, timeout: float = 30) -> Completed:
+        """A line for a line, of a command that stays; without an answer a code, as `ask` has it."""
+        return self._on_call.ask(argv, line, timeout)
 
     def which(self, program: str) -> str:
         return shutil.which(program, path=SEARCH) or ""
