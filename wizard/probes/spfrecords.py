@@ -22,13 +22,13 @@ except ImportError:
     sys.exit(3)
 
 def resolving(nameservers, port):
-    try:
-        import dns.resolver
-        ours = dns.resolver.default_resolver = dns.resolver.Resolver(configure=False)
-        ours.nameservers, ours.port = nameservers, port
-    except ImportError:
-        import DNS
-        DNS.defaults.update(server=nameservers, port=port)
+    # which spf only imports where it cannot do with dnspython
+    if "DNS" in sys.modules:
+        sys.modules["DNS"].defaults.update(server=nameservers, port=port)
+        return
+    import dns.resolver
+    ours = dns.resolver.default_resolver = dns.resolver.Resolver(configure=False)
+    ours.nameservers, ours.port = nameservers, port
 
 def answer(asked):
     resolving(asked["nameservers"], asked["port"])
