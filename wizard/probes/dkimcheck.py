@@ -29,7 +29,8 @@ def verified(message, record):
     try:
         held = dkim.verify(message, dnsfunc=lambda *_, **__: record.encode()) if record else False
         return {"held": bool(held), "why": "" if record else "no key"}
-    except Exception as error:
+    # what a message or a record can be to blame for; all else is the library's own trouble
+    except (dkim.DKIMException, ValueError, LookupError, ArithmeticError) as error:
         return {"held": False, "why": str(error)[:200]}
 
 def answer(asked):
@@ -73,9 +74,12 @@ def sign(look: Look, message: bytes, domain: str, selector: str, path: str) -> b
     octets = base64.b64encode(message).decode()
     asked = {"message": octets, "domain": domain, "selector": selector, "path": path}
     try:
-        return base64.b64decode(DKIM.ask(look, asked), validate=True) + message
+        head = base64.b64decode(DKIM.ask(look, asked), validate=True)
     except (TypeError, ValueError):
         raise DKIM.nonsense() from None
+    if not head.lower().startswith(b"dkim-signature:"):
+        raise DKIM.nonsense()
+    return head + message
 
 
 def public_half(look: Look, path: str) -> str:

@@ -73,10 +73,15 @@ def acts(what):
         re.match("(a+)+$", "a" * 40 + "b")
     if "raise" in what:
         raise ValueError("the reason")
+    if "bug" in what:
+        raise TypeError("a bug")
     if "die" in what:
         os.kill(os.getpid(), 9)
 dkim.verify, spf.check2 = verify, check2
-dkim.sign = lambda message, selector, domain, key, canonicalize: b"S: " + selector + domain + key
+dkim.DKIMException = type("DKIMException", (Exception,), {})
+def sign(message, selector, domain, key, canonicalize):
+    return b"DKIM-Signature: " + selector + domain + key
+dkim.sign = sign
 """
 PY3DNS = """
 DNS = sys.modules["DNS"] = types.ModuleType("DNS")
@@ -104,9 +109,8 @@ def test_signatures_are_verified_with_each_record() -> None:
 def test_a_message_is_signed(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"KEY")
     host = Playing(MODULES)
-    assert (
-        sign(host, b" m", "example.test", "mw", str(tmp_path / "key")) == b"S: mwexample.testKEY m"
-    )
+    signed = sign(host, b" m", "example.test", "mw", str(tmp_path / "key"))
+    assert signed == b"DKIM-Signature: mwexample.testKEY m"
     with pytest.raises(CannotAsk, match="No such file"):
         sign(host, b"m", "example.test", "mw", str(tmp_path / "none"))
     assert verify(host, b"key1", ["key1"]) == [Held(True, "")]
@@ -134,10 +138,23 @@ def test_a_library_that_does_without_dnspython_is_told_of_the_resolver_too() -> 
         ("os.write(1, b'1 [{}\\n')", "a@example.test", "{}: its answer makes no sense"),
         ("os.write(1, b'1 null\\n')", "a@example.test", "{}: its answer makes no sense"),
         ("os.write(1, b'1 \\xff\\n')", "a@example.test", "{}: its answer makes no sense"),
+        (MODULES, "bug", "{}: TypeError: a bug"),
         (MODULES, "die", "{}: ended by signal 9"),
         (MODULES, "hang", "{}: no answer within 1 s"),
     ],
-    ids=["none", "broken", "ends", "much", "half", "json", "null", "octets", "dies", "hangs"],
+    ids=[
+        "none",
+        "broken",
+        "ends",
+        "much",
+        "half",
+        "json",
+        "null",
+        "octets",
+        "bug",
+        "dies",
+        "hangs",
+    ],
 )
 @pytest.mark.parametrize("asked", [DKIM, SPF], ids=["dkim", "spf"])
 def test_no_answer_says_why(asked: Library, modules: str, what: str, said: str) -> None:
@@ -189,7 +206,7 @@ def test_a_dkim_answer_of_another_shape_is_no_verdict(told: Any) -> None:
         verify(_answering(told), b"message", ["key1"])
 
 
-@pytest.mark.parametrize("told", [None, True, 1, [], "ü", "a", "=", "a b"])
+@pytest.mark.parametrize("told", [None, True, 1, [], "", "ü", "a", "=", "a b", "RnJvbTo="])
 def test_a_signature_of_another_shape_is_none(told: Any) -> None:
     with pytest.raises(CannotAsk, match="makes no sense"):
         sign(_answering(told), b"message", "example.test", "mw", "/key")
