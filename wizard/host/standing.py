@@ -51,7 +51,7 @@ class OnCall:
         over = time.monotonic() + timeout
         one = self._taken(tuple(argv))
         try:
-            return one.ask(line, over - time.monotonic())
+            return one.ask(line, over)
         finally:
             with self._freed:
                 self._idle[one.argv].append(one)
@@ -75,7 +75,7 @@ class _Standing:
         self._process: Process | None = None
         self._number = 0
 
-    def ask(self, line: str, timeout: float) -> Completed:
+    def ask(self, line: str, over: float) -> Completed:
         if self._process and _speaks(self._process):
             self._end()
         if not self._process:
@@ -86,18 +86,18 @@ class _Standing:
             self._begun.add(process)
         done = None
         try:
-            done = self._answer(self._process, line, timeout)
+            done = self._answer(self._process, line, over)
         finally:
             if not done or not done.ok:
                 self._end()
         return done
 
-    def _answer(self, process: Process, line: str, timeout: float) -> Completed:
+    def _answer(self, process: Process, line: str, over: float) -> Completed:
         self._number += 1
-        question, over = f"{self._number} {line}\n".encode(), time.monotonic() + timeout
+        question = f"{self._number} {line}\n".encode()
         out, err = bytearray(), Bounded()
         if not _heard(process, question, out, err, over):
-            return Completed(self.argv, TIMED_OUT, "", f"no answer within {timeout:.0f} s")
+            return Completed(self.argv, TIMED_OUT, "", "no answer in time")
         said, end, more = out.partition(b"\n")
         number, _, answer = said.partition(b" ")
         if not end and len(out) < LONGEST:

@@ -23,8 +23,8 @@ HANGING = Fault(
     "a library hangs, another dies",
     {
         f"SUB-13:{DOMAIN}": "unknown: ended by signal 9",
-        f"SPF-05:{DOMAIN}": "unknown: no answer within 20 s",
-        "SPF-06": "unknown: no answer within 20 s",
+        f"SPF-05:{DOMAIN}": "unknown: no answer in time",
+        "SPF-06": "unknown: no answer in time",
     },
     f"""{_PLACE}mv dkim spf.py /root; mkdir dkim
 echo 'import os; verify = lambda *_, **__: os.kill(os.getpid(), 9)' >dkim/__init__.py

@@ -140,7 +140,7 @@ def test_a_library_that_does_without_dnspython_is_told_of_the_resolver_too() -> 
         ("os.write(1, b'1 \\xff\\n')", "a@example.test", "{}: its answer makes no sense"),
         (MODULES, "bug", "{}: TypeError: a bug"),
         (MODULES, "die", "{}: ended by signal 9"),
-        (MODULES, "hang", "{}: no answer within 1 s"),
+        (MODULES, "hang", "{}: no answer in time"),
     ],
     ids=[
         "none",
