@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import Protocol, runtime_checkable
 
 from mailwizard.errors import WizardError
 from mailwizard.events import Event, ProbeDone, ProbeStarted
@@ -22,6 +23,14 @@ PARTING = 1.5
 SIDE_BY_SIDE, PATIENCE = 8, 0.25
 
 Answers = SimpleQueue[tuple[int, Result, float]]
+
+
+@runtime_checkable
+class Crowds(Protocol):
+    """A probe for which a daemon starts many processes, so that it is asked last."""
+
+    @property
+    def crowds(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,8 @@ def _asking(
     for step, probe in probes:
         yield ProbeStarted(step, probe.id, probe.title, probe.by_hand)
     answers: Answers = SimpleQueue()
-    ahead = deque(enumerate(probes))
+    # of so many processes each question would come to another, which has nothing ready for it
+    ahead = deque(sorted(enumerate(probes), key=lambda one: isinstance(one[1][1], Crowds)))
     asked: dict[int, _Asked] = {}
     begin = 0.0
     while ahead or asked:
