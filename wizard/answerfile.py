@@ -143,6 +143,9 @@ class Nowhere:
     def ask(self, argv: Sequence[str], **_options: Any) -> Completed:
         return Completed(tuple(argv), 127)
 
+    def consult(self, argv: Sequence[str], line: str, **_options: Any) -> Completed:
+        return self.ask(argv)
+
     def which(self, program: str) -> str:
         return ""
 

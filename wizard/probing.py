@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import Protocol, runtime_checkable
 
 from mailwizard.errors import WizardError
 from mailwizard.events import Event, ProbeDone, ProbeStarted
@@ -21,6 +22,14 @@ PARTING = 1.5
 SIDE_BY_SIDE, PATIENCE = 8, 0.25
 
 Answers = SimpleQueue[tuple[int, Result, float]]
+
+
+@runtime_checkable
+class Crowds(Protocol):
+    """A probe for which a daemon starts many processes, so that it is asked last."""
+
+    @property
+    def crowds(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +76,9 @@ def _asking(
     for step, probe in probes:
         yield ProbeStarted(step, probe.id, probe.title, probe.by_hand)
     answers: Answers = SimpleQueue()
-    # whoever may wait longest, for mail or for a refusal that is held back, begins first
-    ahead = deque(sorted(enumerate(probes), key=lambda item: -item[1][1].deadline))
+    # whoever may wait longest, for mail or for a refusal that is held back, begins first; a crowd
+    # last: of so many processes each question would come to another, which has nothing ready
+    ahead = deque(sorted(enumerate(probes), key=_turn))
     asked: dict[int, _Asked] = {}
     begin = 0.0
     while ahead or asked:
@@ -90,6 +100,12 @@ def _asking(
             yield ProbeDone(
                 one.step, one.probe.id, one.probe.title, one.probe.by_hand, result, seconds
             )
+
+
+def _turn(numbered: tuple[int, tuple[str, Probe]]) -> tuple[bool, float]:
+    """The smaller, the sooner it is asked."""
+    probe = numbered[1][1]
+    return isinstance(probe, Crowds), -probe.deadline
 
 
 def _next(

@@ -12,6 +12,7 @@ import pytest
 from support import suites
 from support.applied import LAUNCHER, Prepared
 from support.faults import FAULTS, Bench, Fault, bench, outcomes
+from support.faults.libraries import HANGING
 
 # What the lab cannot offer: its hosts are containers, whose clock the build machine keeps, and
 # their resolver is the lab's.
@@ -69,6 +70,30 @@ def test_the_command_tells_the_same(made: Bench) -> None:
     found = {one["id"]: (one["outcome"], one["said"]) for one in checks}
     assert broken.status == 1
     assert found["SMTP-15"][0] == "fail", found["SMTP-15"][1]
+
+
+# The run is stopped while a library is being asked; what a shell begins aside would ignore ^C.
+STOPPED = f"""
+env --default-signal=INT {LAUNCHER} check authentication >/dev/null 2>&1 & run=$!
+asked() {{ pgrep -f '^/usr/bin/python3 -I -c' >/dev/null; }}
+for _ in $(seq 200); do asked && break; sleep 0.05; done
+asked
+sleep 0.5
+kill -s "$1" $run
+wait $run || echo $?
+for _ in $(seq 100); do asked || exit 0; sleep 0.05; done
+pgrep -af python3
+exit 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("signal", "code"), [("INT", 130), ("TERM", 143), ("HUP", 129), ("KILL", 137)]
+)
+def test_no_library_is_left_by_a_run_that_is_stopped(made: Bench, signal: str, code: int) -> None:
+    with made.broken(HANGING):
+        done = made.host.run(["bash", "-ec", STOPPED, "bash", signal], timeout=60)
+    assert done.stdout.split() == [str(code)]
 
 
 def test_the_host_is_sound_after_all_faults(made: Bench) -> None:

@@ -65,6 +65,9 @@ class RecordedLook:
         missing = Completed(tuple(argv), 127, "", f"{argv[0]}: not recorded")
         return self._answer(argv, stdin) or missing
 
+    def consult(self, argv: Sequence[str], line: str, **_: object) -> Completed:
+        return self.ask(argv, stdin=line)
+
     def which(self, program: str) -> str:
         there = {argv.split()[0] for argv in self.answers} | set(self.programs)
         return f"/usr/bin/{program}" if program in there else ""

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.children import alive
 
 from mailwizard.errors import CommandFailed
 from mailwizard.host import LocalHost
@@ -22,13 +23,6 @@ from mailwizard.platform.debian import TRIXIE
 @pytest.fixture
 def host(tmp_path: Path) -> LocalHost:
     return LocalHost(TRIXIE, str(tmp_path))
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.parametrize("ignoring", ["", "trap '' TERM; "])

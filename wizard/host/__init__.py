@@ -18,18 +18,10 @@ from mailwizard.answers import read_secret
 from mailwizard.errors import CommandFailed, for_root_alone
 from mailwizard.host.answered import Answered
 from mailwizard.host.places import settled
-from mailwizard.host.process import (
-    QUIET,
-    SEARCH,
-    TransientUnit,
-    shell,
-)
-from mailwizard.host.process import (
-    start as _start,
-)
-from mailwizard.host.process import (
-    start_watched as _start_watched,
-)
+from mailwizard.host.process import QUIET, SEARCH, TransientUnit, shell
+from mailwizard.host.process import start as _start
+from mailwizard.host.process import start_watched as _start_watched
+from mailwizard.host.standing import OnCall
 from mailwizard.model import Completed, FileState, Platform, SecretRef
 from mailwizard.sanitise import lines
 
@@ -95,6 +87,7 @@ class LocalLook:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self._answered = Answered()
+        self._on_call = OnCall()
 
     def read(self, path: str) -> bytes:
         try:
@@ -145,6 +138,10 @@ class LocalLook:
             question = (*argv, stdin, *(env or {}).items())
             return self._answered.get(question, of, lambda: _start(argv, stdin, timeout, env))
         return _start(argv, stdin, timeout, env)
+
+    def consult(self, argv: Sequence[str], line: str, *, timeout: float = 30) -> Completed:
+        """A line for a line, of a command that stays; without an answer a code, as `ask` has it."""
+        return self._on_call.ask(argv, line, timeout)
 
     def which(self, program: str) -> str:
         return shutil.which(program, path=SEARCH) or ""

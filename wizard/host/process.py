@@ -37,7 +37,7 @@ KILL_AFTER = KEPT_OPEN = 2.0
 BLOCK, HALF = 64 * 2**10, 4 * 2**20
 
 
-class _Bounded:
+class Bounded:
     """Output as it comes: all of it, or of very much the head and the tail (R27)."""
 
     def __init__(self) -> None:
@@ -66,12 +66,36 @@ def start(
     Not by sh, which forks all of this process and keeps three threads: the hundreds of short
     questions that are asked of a host would take eight times as much of its processor.
     """
+    try:
+        given = stdin.encode()
+    except ValueError:
+        return _unfit(argv)
+    process = begin(argv, env)
+    if isinstance(process, Completed):
+        return process
+    out, err = Bounded(), Bounded()
+    try:
+        ended = _converse(process, given, out, err, timeout)
+    finally:
+        # after a signal to us it runs on by itself, as each command does that was begun
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
+    if not ended:
+        end_group(process)
+        return Completed(tuple(argv), TIMED_OUT, "", f"no answer within {timeout:.0f} s")
+    return Completed(tuple(argv), process.wait(), out.text(), err.text())
+
+
+def begin(
+    argv: Sequence[str], env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes] | Completed:
+    """The process, with three pipes and no terminal; or as a code why it cannot be started."""
     program = shutil.which(argv[0], path=SEARCH)
     if program is None:
         return Completed(tuple(argv), NOT_FOUND, "", f"{argv[0]}: not installed")
     try:
-        given = stdin.encode()
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [program, *argv[1:]],
             bufsize=0,
             stdin=subprocess.PIPE,
@@ -82,29 +106,21 @@ def start(
             env={**os.environ, **QUIET, "PATH": SEARCH, **(env or {})},
         )
     except (OSError, ValueError):
-        # not its message: that would repeat the arguments
-        return Completed(
-            tuple(argv), NOT_STARTED, "", f"{argv[0]}: cannot be started with such arguments"
-        )
-    out, err = _Bounded(), _Bounded()
-    try:
-        ended = _converse(process, given, out, err, timeout)
-    finally:
-        # after a signal to us it runs on by itself, as each command does that was begun
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            if pipe:
-                pipe.close()
-    if not ended:
-        _end_group(process)
-        return Completed(tuple(argv), TIMED_OUT, "", f"no answer within {timeout:.0f} s")
-    return Completed(tuple(argv), process.wait(), out.text(), err.text())
+        return _unfit(argv)
+
+
+def _unfit(argv: Sequence[str]) -> Completed:
+    # not the system's message: that would repeat the arguments
+    return Completed(
+        tuple(argv), NOT_STARTED, "", f"{argv[0]}: cannot be started with such arguments"
+    )
 
 
 def _converse(
     process: subprocess.Popen[bytes],
     stdin: bytes,
-    out: _Bounded,
-    err: _Bounded,
+    out: Bounded,
+    err: Bounded,
     timeout: float | None,
 ) -> bool:
     """Write and read until the process has ended; False when its time was over before.
@@ -130,7 +146,7 @@ def _converse(
                     pipes.unregister(ended)
                     over = time.monotonic() + KEPT_OPEN
                 elif key.fileobj is process.stdin:
-                    rest = _write(key.fd, rest)
+                    rest = write_some(key.fd, rest)
                     if not rest:
                         pipes.unregister(process.stdin)
                         process.stdin.close()
@@ -141,7 +157,7 @@ def _converse(
     return True
 
 
-def _write(pipe: int, rest: memoryview) -> memoryview:
+def write_some(pipe: int, rest: memoryview) -> memoryview:
     """What is left to write after one write that does not block (pipe(7), PIPE_BUF)."""
     try:
         return rest[os.write(pipe, rest[: select.PIPE_BUF]) :]
@@ -149,7 +165,8 @@ def _write(pipe: int, rest: memoryview) -> memoryview:
         return rest[:0]
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """The process and all that it started are gone afterwards."""
     for ending in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, ending)

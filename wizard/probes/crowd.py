@@ -30,6 +30,8 @@ class ServesMany(OverTheWire):
     patience: float = 20.0
     id: ClassVar[str] = "SMTP-32"
     title: ClassVar[str] = "Many at once are served, and idlers are sent away"
+    # smtpd takes turns: each of the fifty would start a policyd-spf for the next one who asks it
+    crowds: ClassVar[bool] = True
 
     @property
     def by_hand(self) -> str:

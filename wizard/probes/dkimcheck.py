@@ -1,53 +1,48 @@
 """Signatures made and verified by a library that is none of the daemons here: dkimpy.
 
-It runs in the system's own Python. A message is verified against keys that are handed over, not
+A message is verified against keys that are handed over, not
 looked up: so it can be told whether the signature is wrong, or the DNS.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailwizard.model import Look
 from mailwizard.probes.deadline import CannotAsk, Trouble
+from mailwizard.probes.library import Library
 
-PYTHON = "/usr/bin/python3"
-# the system's Python has the library as a package of the distribution
-_VERIFY = """
-import base64, json, sys
+DKIM = Library(
+    "the library that verifies signatures",
+    "python3-dkim",
+    """
+import base64
 try:
     import dkim
 except ImportError:
     sys.exit(3)
-asked = json.load(sys.stdin)
-message = base64.b64decode(asked["message"])
-told = []
-for record in asked["records"]:
+
+def verified(message, record):
     try:
         held = dkim.verify(message, dnsfunc=lambda *_, **__: record.encode()) if record else False
-        told.append({"held": bool(held), "why": "" if record else "no key"})
-    except Exception as error:
-        told.append({"held": False, "why": str(error)[:200]})
-print(json.dumps(told))
-"""
+        return {"held": bool(held), "why": "" if record else "no key"}
+    # what a message or a record can be to blame for; all else is the library's own trouble
+    except (dkim.DKIMException, ValueError, LookupError, ArithmeticError) as error:
+        return {"held": False, "why": str(error)[:200]}
 
-_SIGN = """
-import base64, json, sys
-try:
-    import dkim
-except ImportError:
-    sys.exit(3)
-asked = json.load(sys.stdin)
-key = open(asked["path"], "rb").read()
-names = asked["selector"].encode(), asked["domain"].encode()
-ways = (b"relaxed", b"relaxed")
-head = dkim.sign(base64.b64decode(asked["message"]), *names, key, canonicalize=ways)
-print(base64.b64encode(head).decode())
-"""
+def answer(asked):
+    message = base64.b64decode(asked["message"])
+    if "records" in asked:
+        return [verified(message, record) for record in asked["records"]]
+    names = asked["selector"].encode(), asked["domain"].encode()
+    with open(asked["path"], "rb") as key:
+        head = dkim.sign(message, *names, key.read(), canonicalize=(b"relaxed", b"relaxed"))
+    return base64.b64encode(head).decode()
+""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +56,30 @@ class Held:
 def verify(look: Look, message: bytes, records: Sequence[str]) -> list[Held]:
     """The first signature against each key record (empty: no key); raises CannotAsk."""
     asked = {"message": base64.b64encode(message).decode(), "records": list(records)}
-    return [Held(one["held"], one["why"]) for one in json.loads(_run(look, _VERIFY, asked))]
+    match DKIM.ask(look, asked):
+        case [*told] if len(told) == len(records):
+            return [_held(one) for one in told]
+    raise DKIM.nonsense()
+
+
+def _held(told: object) -> Held:
+    match told:
+        case {"held": bool(held), "why": str(why)}:
+            return Held(held, why)
+    raise DKIM.nonsense()
 
 
 def sign(look: Look, message: bytes, domain: str, selector: str, path: str) -> bytes:
     """The message with a signature by the key in that file; raises CannotAsk."""
     octets = base64.b64encode(message).decode()
     asked = {"message": octets, "domain": domain, "selector": selector, "path": path}
-    return base64.b64decode(_run(look, _SIGN, asked)) + message
-
-
-def _run(look: Look, script: str, asked: object) -> str:
-    done = look.ask([PYTHON, "-I", "-c", script], stdin=json.dumps(asked), timeout=20)
-    if done.code in {3, 127}:
-        raise CannotAsk(
-            Trouble.GARBLED, "the library that verifies signatures is missing (python3-dkim)"
-        )
-    if not done.ok:
-        last = done.err.strip().splitlines()[-1:] or [f"code {done.code}"]
-        raise CannotAsk(Trouble.GARBLED, f"the library that verifies signatures: {last[0][:200]}")
-    return done.out
+    try:
+        head = base64.b64decode(DKIM.ask(look, asked), validate=True)
+    except (TypeError, ValueError):
+        raise DKIM.nonsense() from None
+    if not head.lower().startswith(b"dkim-signature:"):
+        raise DKIM.nonsense()
+    return head + message
 
 
 def public_half(look: Look, path: str) -> str:

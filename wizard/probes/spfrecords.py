@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mailwizard.model import Host, Look, Outcome, Result
 from mailwizard.probes import spf
 from mailwizard.probes.authrecords import ZONE
-from mailwizard.probes.deadline import CannotAsk, Trouble
-from mailwizard.probes.dkimcheck import PYTHON
 from mailwizard.probes.dns import DnsQuestion, Resolver
+from mailwizard.probes.library import Library
 from mailwizard.probes.verdict import failed, passed, unknown, warned
 
-# the system's Python has the library as a part of the SPF policy service
-_SPF = """
-import json, sys
+SPF = Library(
+    "the library that evaluates SPF",
+    "python3-spf",
+    """
 try:
     import spf
 except ImportError:
     sys.exit(3)
-asked = json.load(sys.stdin)
-try:
+
+def resolving(nameservers, port):
+    # which spf only imports where it cannot do with dnspython
+    if "DNS" in sys.modules:
+        sys.modules["DNS"].defaults.update(server=nameservers, port=port)
+        return
     import dns.resolver
     ours = dns.resolver.default_resolver = dns.resolver.Resolver(configure=False)
-    ours.nameservers, ours.port = asked["nameservers"], asked["port"]
-except ImportError:
-    import DNS
-    DNS.defaults.update(server=asked["nameservers"], port=asked["port"])
-told = [[a, *spf.check2(i=a, s=asked["sender"], h=asked["helo"])] for a in asked["addresses"]]
-print(json.dumps(told))
-"""
+    ours.nameservers, ours.port = nameservers, port
+
+def answer(asked):
+    resolving(asked["nameservers"], asked["port"])
+    addresses, names = asked["addresses"], {"s": asked["sender"], "h": asked["helo"]}
+    return [[address, *spf.check2(i=address, **names)] for address in addresses]
+""",
+)
+_RESULTS = ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerror")
 _JOIN = "Whoever runs the zone: join them to one."
 
 
@@ -218,12 +223,18 @@ def spf_results(
 ) -> Sequence[tuple[str, str, str]]:
     """(address, result, explanation) by pyspf (RFC 7208 4); raises CannotAsk."""
     whom = {"nameservers": resolver.nameservers, "port": resolver.port}
-    done = host.ask([PYTHON, "-I", "-c", _SPF], stdin=json.dumps({**asked, **whom}), timeout=20)
-    if not done.ok:
-        why = (done.err.strip().splitlines() or [f"code {done.code}"])[-1][:200]
-        missing = "the library that evaluates SPF is missing (python3-spf)"
-        raise CannotAsk(Trouble.GARBLED, missing if done.code in (3, 127) else why)
-    return [(a, str(result), str(why)) for a, result, *_, why in json.loads(done.out)]
+    told = SPF.ask(host, {**asked, **whom})
+    rows = [_row(one) for one in told] if isinstance(told, list) else []
+    if [address for address, *_ in rows] != asked["addresses"]:
+        raise SPF.nonsense()
+    return rows
+
+
+def _row(told: object) -> tuple[str, str, str]:
+    match told:
+        case [str(address), str(result), *_, str(why)] if result in _RESULTS:
+            return address, result, why
+    raise SPF.nonsense()
 
 
 # The server that mail is handed to, and whose record names the servers that it leaves from, as the

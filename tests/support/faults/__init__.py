@@ -11,6 +11,7 @@ from support.faults.fault import Fault
 from support.faults.filtering import FAULTS as FILTERING
 from support.faults.hostname import FAULTS as HOSTNAME
 from support.faults.keys import FAULTS as KEYS
+from support.faults.libraries import FAULTS as LIBRARIES
 from support.faults.names import FAULTS as NAMES
 from support.faults.postfix import FAULTS as POSTFIX
 from support.faults.protection import FAULTS as PROTECTION
@@ -21,5 +22,5 @@ __all__ = ["FAULTS", "Bench", "Fault", "bench", "outcomes"]
 FAULTS: tuple[Fault, ...] = (
     *(*HOSTNAME, *NAMES, *POSTFIX, *CONVERSATION, *ALIASES),
     *(*DOVECOT, *CERTIFICATES, *CURVES),
-    *(*SUBMISSION, *PROTECTION, *FILTERING, *AUTHENTICATION, *KEYS),
+    *(*SUBMISSION, *PROTECTION, *FILTERING, *AUTHENTICATION, *LIBRARIES, *KEYS),
 )

@@ -246,7 +246,7 @@ class Judging(Mailbox):
             return Completed(tuple(argv), 0, "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END\n")
         if argv[0] == "/usr/bin/python3":
             head = base64.b64encode(b"DKIM-Signature: v=1; d=example.test\r\n").decode()
-            return Completed(tuple(argv), 0, f"{head}\n")
+            return Completed(tuple(argv), 0, json.dumps(head))
         if mailboxes.is_look(argv):
             line = f"{OURS} {self.told.pop(0)}"
             self.changed = topped(line)

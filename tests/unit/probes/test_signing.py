@@ -17,7 +17,8 @@ from support.recorded import RecordedHost, RecordedLook, Written
 
 from mailwizard import probes
 from mailwizard.model import Completed, Outcome, Result
-from mailwizard.probes.dkimcheck import PYTHON, verify
+from mailwizard.probes.dkimcheck import verify
+from mailwizard.probes.library import PYTHON
 from mailwizard.probes.signed import letter
 from mailwizard.probes.signing import KeyInUse, head_of, judge
 

@@ -14,7 +14,7 @@ from support.verdicts import FAIL, PASS, UNKNOWN, WARN, checked
 from mailwizard import probes
 from mailwizard.model import Completed, Outcome
 from mailwizard.probes import spf
-from mailwizard.probes.dkimcheck import PYTHON
+from mailwizard.probes.library import PYTHON
 from mailwizard.probes.spfrecords import spf_verdict
 
 FQDN = "mail.example.test"
