@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
 HUNG = 60.0
 """Seconds of the real clock that nothing here takes; they only end a test that hangs."""
+
+
+def until(true: Callable[[], object], seconds: float = HUNG) -> None:
+    """Return when it is so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.01)
 
 
 class Clock:
@@ -26,7 +36,8 @@ class Clock:
             self._now += seconds
             self.changed.notify_all()
 
-    sleep = pass_by
+    def sleep(self, seconds: float) -> None:
+        self.pass_by(seconds)
 
 
 class Queue:

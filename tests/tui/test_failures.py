@@ -258,7 +258,7 @@ async def test_a_fault_of_ours_is_reported_and_says_how_to_resume(place: str) ->
             wizard(pilot).go_to("postfix")
             await at_step(pilot, "postfix")
             await apply(pilot)
-            await pilot.pause(1)
+            await until(pilot, lambda: not app.is_running)
     assert app.return_code == 1
     assert len(engine.crashes) == 1
     assert "Report: /var/lib/mailwizard/crash-" in app.crash_said

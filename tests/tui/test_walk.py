@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
+from support.clocks import HUNG
 from textual.widgets import Input
 
 from mailwizard.errors import BadAnswer
@@ -95,7 +96,7 @@ async def test_resume_trusts_nothing_that_it_has_not_tested_again() -> None:
 
     class Slow(FakeEngine):
         def probe(self, *step_ids: str) -> Iterator[Event]:
-            answer.wait(20)
+            answer.wait(HUNG)
             yield from super().probe(*step_ids)
 
     engine = Slow(packages_in_place=True, results={"SMTP-06": fake_steps.RELAY_OPEN})

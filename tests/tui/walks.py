@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from support.clocks import HUNG
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -22,13 +24,15 @@ from tui.fake_engine import FakeEngine
 HOST = "mail.example.org"
 
 
-async def until(pilot: Pilot[None], true: Callable[[], object], seconds: float = 5) -> None:
+async def until(pilot: Pilot[None], true: Callable[[], object]) -> None:
     """Wait for something that another thread brings about."""
-    for _ in range(int(seconds / 0.02)):
+    end = time.monotonic() + HUNG
+    while time.monotonic() < end:
         await pilot.pause()
         if true():
             await pilot.pause()
             return
+        assert pilot.app.is_running, "it has ended"
         await asyncio.sleep(0.02)
     raise AssertionError(f"never came true; screen: {pilot.app.screen}\n{text(pilot)}")
 
