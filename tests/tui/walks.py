@@ -37,6 +37,11 @@ async def until(pilot: Pilot[None], true: Callable[[], object]) -> None:
     raise AssertionError(f"never came true; screen: {pilot.app.screen}\n{text(pilot)}")
 
 
+async def at_rest(pilot: Pilot[None]) -> None:
+    """Nothing is being asked, saved or decided."""
+    await until(pilot, lambda: not any(one.is_running for one in pilot.app.workers))
+
+
 def wizard(pilot: Pilot[None]) -> WizardApp:
     assert isinstance(pilot.app, WizardApp)
     return pilot.app
@@ -158,7 +163,7 @@ async def _form(pilot: Pilot[None]) -> None:
 async def _wrong(pilot: Pilot[None]) -> None:
     await go_to(pilot, "hostname")
     await pilot.press("end", *["backspace"] * 12)
-    await pilot.pause(0.6)
+    await until(pilot, lambda: "answer the questions first" in text(pilot))
 
 
 async def _table(pilot: Pilot[None]) -> None:
@@ -172,7 +177,10 @@ async def _choice(pilot: Pilot[None]) -> None:
 async def _secret(pilot: Pilot[None]) -> None:
     await go_to(pilot, "relay")
     await pilot.press("down", "down", "down", *"geheim")
-    await pilot.pause(0.6)
+    engine = wizard(pilot).engine
+    assert isinstance(engine, FakeEngine)
+    await until(pilot, lambda: "secret relay.password of 6" in engine.calls)
+    await at_rest(pilot)
 
 
 async def _confirm(pilot: Pilot[None]) -> None:
