@@ -13,12 +13,12 @@ HUNG = 60.0
 """Seconds of the real clock that nothing here takes; they only end a test that hangs."""
 
 
-def until(true: Callable[[], object], seconds: float = HUNG) -> None:
+def until(true: Callable[[], object], seconds: float = HUNG, *, every: float = 0.01) -> None:
     """Return when it is so."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it never came true"
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 class Clock:
