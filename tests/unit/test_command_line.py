@@ -159,6 +159,6 @@ def test_nohup_means_it(before: signal.Handlers, after: str) -> None:
         text=True,
         check=True,
         # these tests may have been started by nohup(1) themselves
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, before),  # noqa: PLW1509 - no thread yet
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, before),
     )
     assert done.stdout.splitlines()[-1] == after
