@@ -59,15 +59,10 @@ class Screen:
         self.press("Tab")
         self.sees(hint)
 
-    def moves_on(self) -> None:
-        """Go to the next field of the same question: the line below the form stays as it is."""
-        before = self.cursor
-        self.press("Tab")
-        until(lambda: self.cursor != before, every=0.1)
-
     @property
-    def cursor(self) -> str:
-        return self.tmux("display", "-p", "#{cursor_x} #{cursor_y}")
+    def line(self) -> str:
+        """The line that the cursor is in."""
+        return self.text.splitlines()[int(self.tmux("display", "-p", "#{cursor_y}"))]
 
     def types(self, text: str) -> None:
         self.tmux("send-keys", "-l", text)
@@ -208,7 +203,9 @@ def through(seen: Screen, internet: Internet) -> None:
     seen.moves_to("Leave it empty when the relay")
     seen.types(relay.user)
     seen.moves_to("It is kept in a file")
-    seen.moves_on()
+    seen.press("Tab")
+    # the line below the form stays the same: it is the same question
+    until(lambda: seen.line.lstrip().startswith("["), every=0.1)
     seen.types(relay.password)
     shown = seen.sees("•" * len(relay.password), " changes ]")
     assert relay.password not in shown
