@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,10 +11,11 @@ from lab.host import Host
 from lab.internet import Internet
 from support import firewalls, suites
 from support.applied import ANSWERS, CHECKOUT, DOMAIN, PYTHON, UNFILTERED, Prepared
+from support.clocks import until
 from support.faults import Bench, Fault
 from support.faults.firewall import FIREWALLD, NFTABLES, UFW
 from support.firewalls import NONE, OWN, UNITS, WALLS, rules
-from support.lockout import ELSEWHERE, SECONDS
+from support.lockout import ELSEWHERE, GO
 from support.program import NOT_OURS, Program, arrives, helps, replay
 
 MAIL = (25, 465, 587, 993)
@@ -145,11 +145,7 @@ def lasts(host: Host, wall: str, now: str) -> None:
         assert "policy drop" not in again.replace(ours, "")
         return
     # Debian 12's firewalld is started before it has loaded its rules
-    deadline = time.monotonic() + 20
-    while again != now and time.monotonic() < deadline:
-        time.sleep(0.2)
-        again = rules(host)
-    assert again == now
+    until(lambda: rules(host) == now, every=0.2)
 
 
 @pytest.mark.parametrize("wall", [NONE], indirect=True)
@@ -216,18 +212,18 @@ def test_rules_of_a_killed_run_go_back_by_themselves(host: Host, internet: Inter
     killed = lockout(host, "killed")
     assert "Killed" in killed, killed
     assert rules(host) != before[1]
-    deadline = time.monotonic() + SECONDS + 20
-    while rules(host) != before[1] and time.monotonic() < deadline:
-        time.sleep(0.2)
+    host.put("", GO)
+    until(lambda: no_clock(host), every=0.2)
     assert_as(host, before)
     assert greeting(internet, host.address, 22).startswith("SSH-")
     # a second one that is killed, and the next run does not wait for the clock
+    host.run(["rm", GO])
     lockout(host, "killed")
     done = Program(host).apply("firewall")
     assert done.status == 0, done.stdout[-3000:]
-    time.sleep(SECONDS + 1)
-    assert Program(host)("plan", "-a", ANSWERS, "firewall").status == 0
     assert no_clock(host)
+    host.put("", GO)
+    assert Program(host)("plan", "-a", ANSWERS, "firewall").status == 0
 
 
 def lockout(host: Host, how: str) -> str:

@@ -128,7 +128,7 @@ def mails(host: Host, login: str) -> list[str]:
     return [path.read_text(errors="replace") for path in found]
 
 
-def arrives(host: Host, login: str, text: str, timeout: float = 20) -> str:
+def arrives(host: Host, login: str, text: str, timeout: float = 60) -> str:
     """Wait for the message that holds a text."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

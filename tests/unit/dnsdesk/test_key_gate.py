@@ -20,7 +20,7 @@ OTHER = '"v=DKIM1; k=rsa; p=MIIBsomebodyelse"'
 
 @pytest.fixture(autouse=True)
 def near(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearby, "NEAR", replace(world.where, public=(), seconds=1.5))
+    monkeypatch.setattr(nearby, "NEAR", replace(world.where, public=()))
 
 
 def closed(world: World) -> str:
