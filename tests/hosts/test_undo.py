@@ -87,7 +87,7 @@ def test_every_prefix_and_every_single_step(keeper: Keeper, suite: str) -> None:
             assert apply(run, step).code == 0
             moments.append(whole(host))
         for place, step in reversed(list(enumerate(STEPS))):
-            # every other step goes first, while those after it stand; the other release has the rest
+            # every other one goes while those after it stand; the other release has the rest
             alone = place % 2 == SUITES.index(suite)
             others = set(STEPS[place + 1 :]) if alone else set[str]()
             if others:
