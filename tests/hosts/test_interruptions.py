@@ -88,7 +88,7 @@ def chosen(suite: str) -> list[str]:
     return ["--all"] if EVERY_POINT else ["--turn", str(int(suite == "bookworm"))]
 
 
-def test_a_run_killed_at_any_point(
+def test_a_run_killed_at_any_point_and_in_the_middle_of_a_command(
     prepared: Prepared,
     fresh_host: FreshHost,
     suite: str,
@@ -96,20 +96,13 @@ def test_a_run_killed_at_any_point(
 ) -> None:
     figures = sweep(fresh_host(prepared.ready(suite)), *chosen(suite))
     # where several processes run the tests, what they print is lost
-    for name in ("points", "undo_points", "tried", "seconds"):
+    for name in ("points", "undo_points", "tried", "cut", "seconds"):
         record_property(name, figures[name])
     assert figures["found"] == 0
     assert figures["points"] > 700
     assert figures["tried"] > 40
+    assert figures["cut"] > 10
     assert set(figures["kinds"]) >= KINDS
-
-
-def test_a_run_killed_in_the_middle_of_a_command(
-    prepared: Prepared, fresh_host: FreshHost, suite: str
-) -> None:
-    figures = sweep(fresh_host(prepared.ready(suite)), "--during", *chosen(suite))
-    assert figures["found"] == 0
-    assert figures["tried"] > 10
 
 
 # packages ----------------------------------------------------------------------------------
