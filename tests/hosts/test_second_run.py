@@ -70,11 +70,14 @@ def test_a_second_run_without_probes_is_quick(prepared: Prepared, suite: str) ->
 @pytest.fixture
 def configured(prepared: Prepared, fresh_host: FreshHost, suite: str) -> Host:
     """A host with every step applied, its probes not asked."""
-    host = fresh_host(prepared.ready(suite))
+    host = fresh_host(prepared.configured(suite, "unprobed", configure))
     prepared.internet.register(host, FQDN, mx=DOMAIN)
+    return host
+
+
+def configure(host: Host) -> None:
     put_checkout(host)
     apply(host)
-    return host
 
 
 def apply(host: Host) -> None:

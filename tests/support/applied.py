@@ -194,12 +194,12 @@ class Prepared:
         def apply(host: Host) -> None:
             self._apply(host, filtering)
 
-        return self.configured(suite, "applied", filtering, apply)
+        return self.configured(suite, "applied", apply, filtering)
 
     def configured(
-        self, suite: str, name: str, key: str, configure: Callable[[Host], None]
+        self, suite: str, name: str, configure: Callable[[Host], None], key: str = ""
     ) -> Layer:
-        """A host that was made FQDN by this function, at the address that it knows."""
+        """A host that a function made FQDN, at the address that it knows."""
 
         def build(host: Host) -> Identity:
             self.internet.register(host, FQDN, mx=DOMAIN)
