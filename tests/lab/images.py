@@ -91,15 +91,18 @@ def layer(
 def _build(
     parent: Layer, folder: Path, build: Callable[[Host], Identity | None], net: Network | None
 ) -> None:
-    store = folder.with_suffix(".building")
-    shutil.rmtree(store, ignore_errors=True)
-    with Host(parent, store=store, net=net) as host:
+    # made in memory, where to flush a file costs nothing: dpkg, Postfix and the program do it often
+    with Host(parent, net=net) as host:
         identity = build(host)
         host.fork()
-        (store / "console").unlink(missing_ok=True)
-        if identity:
-            (store / "identity").write_text(json.dumps(asdict(identity)))
-        store.rename(folder)
+    store = folder.with_suffix(".building")
+    shutil.rmtree(store, ignore_errors=True)
+    store.mkdir()
+    shell.run(["cp", "-a", str(host.folder / "upper"), str(store)], timeout=300)
+    shutil.rmtree(host.folder)
+    if identity:
+        (store / "identity").write_text(json.dumps(asdict(identity)))
+    store.rename(folder)
 
 
 def _forget_unused(name: str) -> None:
