@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from lab import images, leavings, namespace, shell
 from lab.errors import LabError
+from lab.fixtures import FreshHost
 from lab.layers import Identity
-from lab.network import Network
+from lab.network import APPLIED, Network
 from lab.place import SLOTS, Slot, cache, taking
 from lab.shell import alive
+from support.applied import ANSWERS, FQDN, UNFILTERED, Prepared, answers
 
 
 def elsewhere(script: str, *arguments: str) -> subprocess.Popen[str]:
@@ -91,6 +93,18 @@ def test_a_process_has_one_network(network: Network) -> None:
         assert not namespace.entered()
         assert network.slot.network in cards()
     assert namespace.entered()
+
+
+def test_an_applied_host_has_the_address_that_it_knows(
+    prepared: Prepared, network: Network, fresh_host: FreshHost
+) -> None:
+    fresh_host(boot=False)
+    layer = prepared.applied("trixie", UNFILTERED)
+    assert Prepared(prepared.internet).applied("trixie", UNFILTERED) == layer
+    host = fresh_host(layer)
+    assert (host.address, host.fqdn) == (network.address(APPLIED), FQDN)
+    assert host.run("hostname -f").stdout == f"{FQDN}\n"
+    assert host.get(ANSWERS).decode() == answers(host, UNFILTERED)
 
 
 def test_layers_that_nobody_asks_for_make_room(network: Network) -> None:

@@ -84,7 +84,11 @@ class Network:
         self._reaper = Reaper(self.slot)
         atexit.register(self.close)
         self.folder = self.slot.folder
-        self._start()
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
 
     def _start(self) -> None:
         memory = self.folder / "memory"
@@ -106,10 +110,10 @@ class Network:
     def _lay_uplink(self) -> None:
         name = self.slot.network
         outer, inner = list(UPLINKS[self.slot.number].hosts())
-        names = {"name": name, "uplink": UPLINK, "bridge": BRIDGE, "card": CARD}
+        words = {"name": name, "uplink": UPLINK, "bridge": BRIDGE, "card": CARD}
+        words |= {"outer": str(outer), "inner": str(inner)}
         # the first thing made and the last one swept: while it is there, something may be
         shell.run(["ip", "netns", "add", name])
-        words = names | {"outer": str(outer), "inner": str(inner)}
         shell.run(["ip", "-batch", "-"], stdin=WAY_OUT.format(**words))
         shell.run(["ip", "-n", name, "-batch", "-"], stdin=WITHIN.format(**words))
         shell.run(["nft", "-f", "-"], stdin=OUTSIDE.format(name=name, inner=inner))
