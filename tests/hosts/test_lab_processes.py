@@ -65,7 +65,8 @@ with Network() as network:
 
 def test_two_processes_share_a_layer_and_have_the_same_addresses() -> None:
     images.base("trixie")
-    twins = [elsewhere(ONE_OF_TWO, str(time.time_ns())) for _ in range(2)]
+    key = str(time.time_ns())
+    twins = [elsewhere(ONE_OF_TWO, key) for _ in range(2)]
     first, second = (heard(twin) for twin in twins)
     for twin in twins:
         twin.communicate(timeout=150)
