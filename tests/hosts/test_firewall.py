@@ -10,7 +10,7 @@ from lab import tree
 from lab.host import Host
 from lab.internet import Internet
 from support import firewalls, suites
-from support.applied import ANSWERS, CHECKOUT, DOMAIN, PYTHON, UNFILTERED, Prepared
+from support.applied import ANSWERS, CHECKOUT, DOMAIN, FQDN, PYTHON, UNFILTERED, Prepared
 from support.clocks import until
 from support.faults import Bench, Fault
 from support.faults.firewall import FIREWALLD, NFTABLES, UFW
@@ -351,6 +351,7 @@ def bench_behind(behind: Prepared, suite: str, benches: dict[str, Bench], wall: 
     if wall not in benches:
         close(benches)
         host = Host(behind.applied(suite, UNFILTERED), net=behind.internet.network)
+        behind.internet.register(host, FQDN, mx=DOMAIN)
         firewalls.wall_up(host, wall)
         firewalls.answer(host)
         done = Program(host).apply("firewall")

@@ -26,7 +26,6 @@ WHOLE = (
     *("/etc/opendkim.conf", "/etc/opendmarc.conf"),
 )
 SAME = {("/etc/hostname", edit) for edit in ("blanks", "CRLF", "no final newline")}
-# one worker makes the layer of a release, and has the tests on it
 one_suite = suites.one_host_each("edited")
 OR_LEFT_OUT = ("verified", "skipped")
 HAND = """\
@@ -44,11 +43,7 @@ proxy_interfaces =
 @pytest.fixture(scope="module")
 def layer(prepared: Prepared, one_suite: str) -> Layer:
     """What every step makes of a host, its probes not asked."""
-    with Host(prepared.ready(one_suite), net=prepared.internet.network) as host:
-        prepared.internet.register(host, FQDN, mx=DOMAIN)
-        put_checkout(host)
-        apply(host)
-        return host.fork(f"configured-{one_suite}")
+    return prepared.configured(one_suite, "unprobed", configure)
 
 
 @pytest.fixture
@@ -57,6 +52,11 @@ def configured(prepared: Prepared, fresh_host: FreshHost, layer: Layer) -> Host:
     assert host.get(ANSWERS).decode() == answers(host) + OPTIONAL, "another address than it knows"
     prepared.internet.register(host, FQDN, mx=DOMAIN)
     return host
+
+
+def configure(host: Host) -> None:
+    put_checkout(host)
+    apply(host)
 
 
 def apply(host: Host) -> None:
