@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from lab import images, leavings, tree
+from lab import cgroups, images, leavings, tree
 from lab.errors import CommandFailed, LabError
 from lab.fixtures import FreshHost
 from lab.host import Host
@@ -263,3 +263,15 @@ def test_a_place_that_cannot_be_cleaned_is_left_out(capsys: pytest.CaptureFixtur
     finally:
         shutil.rmtree(in_the_way.parent, ignore_errors=True)
         slot.release()
+
+
+def test_what_a_host_has_used_stays_counted(fresh_host: FreshHost) -> None:
+    before = cgroups.spent()
+    host = fresh_host()
+    used = cgroups.seconds(host.name)
+    host.run("i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done")
+    assert cgroups.seconds(host.name) > used > 0
+    with_it = cgroups.spent()
+    assert with_it >= before + used
+    host.close()
+    assert cgroups.spent() >= with_it
