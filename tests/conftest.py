@@ -2,7 +2,7 @@
 
 import signal
 
-pytest_plugins = ["support.costs"]
+pytest_plugins = ["support.costs", "support.rows"]
 
 # A shell starts what it puts into the background with SIGINT ignored, and children inherit that:
 # Ctrl+C would reach nobody.

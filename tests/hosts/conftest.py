@@ -10,6 +10,19 @@ from lab.layers import Layer
 from support.applied import Prepared
 
 __all__ = ["fresh_host", "internet", "network", "suite"]
+# The longest of the tests that go alone, the longest first. Workers are handed groups of tests
+# first, the largest at first, and then these; last, one would keep the others waiting.
+LONG = (
+    "test_a_run_killed_at_any_point",
+    "test_a_package_run_killed_around_its_unit",
+    "test_every_prefix_and_every_single_step",
+    "test_a_run_killed_in_the_middle_of_a_command",
+    "test_no_step_of_the_run_opens_a_relay",
+    "test_all_of_it_from_a_bare_host_and_the_packages_too",
+    "test_what_a_killed_run_brought_is_ours_and_what_others_did_since_is_not",
+    "test_the_walk_from_the_first_line_to_the_last",
+    "test_the_walk_by_keys",
+)
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("lab")
+    names = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: names.get(item.name.partition("[")[0], len(LONG)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,6 +15,7 @@ from lab.fixtures import FreshHost
 from lab.host import Host
 from lab.network import Network
 from lab.place import SLOTS, Slot, cards, taking
+from support import suites
 
 NAMESPACE = """
 set -e
@@ -37,6 +38,7 @@ def alive(pid: int | str) -> bool:
     return status.exists() and "\nState:\tZ" not in status.read_text()
 
 
+@suites.both_releases
 def test_a_fresh_host_is_a_plain_one(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     assert host.state() == "running"
@@ -51,6 +53,7 @@ def test_a_fresh_host_is_a_plain_one(fresh_host: FreshHost, suite: str) -> None:
     assert f"inet6 {host.address6}/64" in addresses
 
 
+@suites.both_releases
 def test_packages_can_be_installed_in_a_host(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.run("apt-get update", timeout=120)
@@ -59,6 +62,7 @@ def test_packages_can_be_installed_in_a_host(fresh_host: FreshHost, suite: str) 
     assert host.run("/opt/v/bin/python -c 'import tomli_w'").ok
 
 
+@suites.both_releases
 def test_a_host_can_do_what_the_program_needs(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.run(NAMESPACE)
@@ -99,6 +103,7 @@ def test_commands_fail_loudly_and_in_time(fresh_host: FreshHost) -> None:
     assert host.run("cat", input="in").stdout == "in"
 
 
+@suites.both_releases
 def test_a_host_survives_reboot_and_power_cut(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.put(b"kept", "/etc/kept")
@@ -151,6 +156,7 @@ def test_a_tree_tells_what_changed(fresh_host: FreshHost) -> None:
     assert tree.diff(before, after)["/etc/touched"] == "changed: mtime_ns"
 
 
+@suites.both_releases
 def test_a_password_is_proved_at_little_cost(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.run("useradd somebody && echo somebody:sound | chpasswd")

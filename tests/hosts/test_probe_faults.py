@@ -26,6 +26,7 @@ def made(request: pytest.FixtureRequest, prepared: Prepared) -> Iterator[Bench]:
         yield opened
 
 
+@suites.both_releases
 def test_a_sound_host_passes(made: Bench) -> None:
     found = outcomes(made.sound)
     passed = dict.fromkeys(found, "pass")
@@ -33,6 +34,7 @@ def test_a_sound_host_passes(made: Bench) -> None:
     assert found in (passed | NOT_PASSED, passed)
 
 
+@suites.both_releases
 def test_every_kind_of_probe_has_a_fault(made: Bench) -> None:
     sound = made.sound
     broken = {
@@ -44,7 +46,7 @@ def test_every_kind_of_probe_has_a_fault(made: Bench) -> None:
     assert {verdict["kind"] for verdict in sound.values()} == broken
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault.title))
+@pytest.mark.parametrize("fault", suites.faults(FAULTS), ids=lambda fault: str(fault.title))
 def test_a_fault_is_seen(
     made: Bench, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
@@ -71,5 +73,6 @@ def test_the_command_tells_the_same(made: Bench) -> None:
     assert found["SMTP-15"][0] == "fail", found["SMTP-15"][1]
 
 
+@suites.both_releases
 def test_the_host_is_sound_after_all_faults(made: Bench) -> None:
     assert outcomes(made.ask(None)) == outcomes(made.sound)

@@ -154,6 +154,7 @@ def lists_in_use(host: Host, seconds: float) -> Iterator[None]:
         clock.join()
 
 
+@suites.both_releases
 def test_the_script_makes_the_same_host(fresh: Host, original: Original) -> None:
     with lists_in_use(fresh, seconds=6):
         done = replay(fresh, original.script)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from lab.fixtures import FreshHost
 from lab.host import Host
+from support import suites
 from support.applied import ANSWERS, DOMAIN, FOR_SPAM, FQDN, LAUNCHER, Prepared
 from support.bare import inside, put_checkout
 from support.program import Program, stand_in_for_providers, started, untouched
@@ -37,6 +38,7 @@ proxy_interfaces =
 """
 
 
+@suites.both_releases
 def test_a_second_run_changes_nothing(prepared: Prepared, suite: str) -> None:
     stand_in_for_providers(prepared.internet)
     with prepared.applied_host(suite, FOR_SPAM) as host:

@@ -15,6 +15,7 @@ from lab.host import Host
 from lab.images import SUITES
 from lab.internet import Internet
 from lab.shell import Completed
+from support import suites
 from support.applied import ANSWERS, FOR_SPAM, LAUNCHER, LOGIN, PASSWORD, Prepared
 from support.bare import inside, launched, put_checkout
 from support.undone import comparable
@@ -82,6 +83,7 @@ def built_on(step: str) -> set[str]:
     return gone - {step}
 
 
+@suites.both_releases
 def test_every_prefix_and_every_single_step(host: Host, suite: str) -> None:
     moments, times = [whole(host)], dict[str, str]()
     for step in STEPS:

@@ -25,7 +25,7 @@ from lab.errors import LabError
 from lab.host import Host
 from support.applied import Prepared
 
-IMAGES, LAYERS, BOOTS = "images made", "layers made", "boots and ends of hosts"
+LAYERS, BOOTS = "layers made", "boots and ends of hosts"
 PACKAGES, KILLED = "packages came or went", "runs cut short at a point"
 FAULTS, ASKED, SCRIPT = "faults made and mended", "probes of a bench", "the exported script"
 OTHER, REST = "other commands on hosts", "the tests themselves"
@@ -137,7 +137,7 @@ class Ledger:
 
     def _at_hand(self) -> str:
         stirred = self.stirred()
-        for piece in reversed(self._open):
+        for piece in self._open:
             if piece.whole:
                 return piece.kind
         if stirred:
@@ -207,8 +207,7 @@ def _watch(ledger: Ledger, installed: Installed) -> None:
         *((images, "base"), (images, "layer")),
         *((Prepared, "ready"), (Prepared, "applied")),
     ):
-        kind = IMAGES if where is images else LAYERS
-        _around(where, name, lambda *_, kind=kind: ledger.doing(kind, whole=True, times=0))
+        _around(where, name, lambda *_: ledger.doing(LAYERS, whole=True, times=0))
     for name in ("__init__", "stop", "kill", "close"):
         _around(Host, name, lambda *_: ledger.doing(BOOTS, times=0))
     _around(Host, "boot", booting)
