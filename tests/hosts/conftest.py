@@ -10,18 +10,16 @@ from lab.layers import Layer
 from support.applied import Prepared
 
 __all__ = ["fresh_host", "internet", "network", "suite"]
-# The longest of the tests that go alone, the longest first. Workers are handed groups of tests
-# first, the largest at first, and then these; last, one would keep the others waiting.
+# How the names of the longest tests begin, of those that need no group. Workers are handed groups
+# first, and then these: begun last, one of them would keep the other workers waiting.
 LONG = (
-    "test_a_run_killed_at_any_point",
-    "test_a_package_run_killed_around_its_unit",
-    "test_every_prefix_and_every_single_step",
-    "test_a_run_killed_in_the_middle_of_a_command",
+    "test_a_run_killed",
+    "test_every_prefix",
+    "test_a_package_run_killed",
     "test_no_step_of_the_run_opens_a_relay",
     "test_all_of_it_from_a_bare_host_and_the_packages_too",
-    "test_what_a_killed_run_brought_is_ours_and_what_others_did_since_is_not",
-    "test_the_walk_from_the_first_line_to_the_last",
-    "test_the_walk_by_keys",
+    "test_what_a_killed_run_brought",
+    "test_the_walk",
 )
 
 
@@ -47,8 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("lab")
-    names = {name: place for place, name in enumerate(LONG)}
-    items.sort(key=lambda item: names.get(item.name.partition("[")[0], len(LONG)))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    found = (at for at, begins in enumerate(LONG) if item.name.startswith(begins))
+    return next(found, len(LONG))
 
 
 @pytest.hookimpl(wrapper=True)
