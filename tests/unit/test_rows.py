@@ -77,44 +77,33 @@ def elsewhere(test: str) -> str:
     return test.replace(here, there)
 
 
-@pytest.fixture(scope="module")
-def lab() -> dict[str, list[str]]:
-    """Give what is found in each half of the real tests."""
+def test_the_two_halves_are_the_whole() -> None:
+    """All of it in one test: the tests on real hosts are collected for it."""
     said = run(ROOT, "-c", ASK)
     line = next(line for line in said.splitlines() if line.startswith("FOUND "))
-    found: dict[str, list[str]] = json.loads(line.removeprefix("FOUND "))
-    return found
-
-
-def test_no_test_is_lost_between_the_halves(lab: dict[str, list[str]]) -> None:
-    once, other = set(lab["once"]), set(lab["other"])
-    assert len(lab["all"]) == len(set(lab["all"])) > 1000
+    lab: dict[str, list[str]] = json.loads(line.removeprefix("FOUND "))
+    everything, once, other, marked = (
+        set(lab[name]) for name in ("all", "once", "other", "marked")
+    )
     assert lab["full"] == lab["all"]
-    assert once | other == set(lab["all"])
-    assert once & other == set(lab["marked"])
-
-
-def test_each_row_is_in_the_first_half_once(lab: dict[str, list[str]]) -> None:
-    everything, once, marked = (set(lab[name]) for name in ("all", "once", "marked"))
+    assert len(lab["all"]) == len(everything) > 1000
+    assert once | other == everything
+    assert once & other == marked
     assert {elsewhere(test) for test in marked} == marked
     for test in everything - marked:
-        twin = elsewhere(test)
-        halves = {test, twin} & once
-        assert len(halves) == 1, (test, halves)
-
-
-def test_the_releases_have_about_the_same(lab: dict[str, list[str]]) -> None:
-    share = [sum(suite in test for test in lab["once"]) for suite in images.SUITES]
+        assert len({test, elsewhere(test)} & once) == 1, test
+    share = [sum(suite in test for test in once) for suite in images.SUITES]
     assert max(share) < 1.2 * min(share)
-    rows = {min(test, elsewhere(test)) for test in lab["all"]}
-    assert len(lab["marked"]) / 2 < len(rows) / 8
+    rows = {min(test, elsewhere(test)) for test in everything}
+    assert len(marked) / 2 < len(rows) / 8
+    assert_first(lab["long"], lab["all"])
 
 
-def test_what_is_run_first_is_there(lab: dict[str, list[str]]) -> None:
-    first = lab["long"]
-    names = [test.partition("::")[2] for test in lab["all"]]
-    found = [next((begins for begins in first if name.startswith(begins)), "") for name in names]
-    assert list(dict.fromkeys(found)) == [*first, ""]
+def assert_first(long: list[str], tests: list[str]) -> None:
+    """Assert that the long tests come before all others, in their order."""
+    names = [test.partition("::")[2] for test in tests]
+    found = [next((begins for begins in long if name.startswith(begins)), "") for name in names]
+    assert list(dict.fromkeys(found)) == [*long, ""]
 
 
 def collected(folder: Path, *argv: str) -> list[str]:
@@ -135,10 +124,9 @@ def test_the_option_takes_the_rest_out(tmp_path: Path) -> None:
     assert len({test[-9:] for test in once if "test_together" in test}) == 1
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
-def test_the_rows_are_counted_in_the_last_lines(tmp_path: Path, workers: str) -> None:
+def test_the_rows_are_counted_in_the_last_lines(tmp_path: Path) -> None:
     (tmp_path / "test_file.py").write_text(FILE)
-    options = ["-n", workers, "--dist=loadgroup", "--reports=.", "--rows=once"]
+    options = ["-n", "2", "--dist=loadgroup", "--reports=.", "--rows=once"]
     said = run(tmp_path, "-m", "pytest", *PLUGINS, *options)
     assert "29 passed" in said
     line = "on real hosts: 26 rows on one release, 1 on both"
