@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from lab import images
 
 ROOT = Path(__file__).parents[2]
