@@ -22,9 +22,12 @@ MAIL = (25, 465, 587, 993)
 SSH = (22, 2222)
 TABLE = "inet mailwizard"
 suite = suites.one_host_each("firewall")
-# What takes longest: two of the firewalls on one release, the other two on the other.
-HALF = {"trixie": (NONE, firewalls.FIREWALLD), "bookworm": (OWN, firewalls.UFW)}
-OTHER_HALF = {"bookworm": HALF["trixie"], "trixie": HALF["bookworm"]}
+HALF, OTHER_HALF = (suites.chosen("firewall", half) for half in (suites.HALF, suites.OTHER_HALF))
+# firewalld starts in another way on each release
+EVERY_WALL = [
+    pytest.param(wall, marks=suites.both_releases if wall == firewalls.FIREWALLD else ())
+    for wall in WALLS
+]
 EVERY_FAULT = [
     pytest.param(wall, fault, id=f"{wall}: {fault.title}")
     for wall, faults in ((NONE, NFTABLES), (firewalls.UFW, UFW), (firewalls.FIREWALLD, FIREWALLD))
@@ -99,6 +102,7 @@ def deliver(internet: Internet, host: Host, address: str) -> None:
     arrives(host, "alice", subject)
 
 
+@pytest.mark.parametrize("wall", EVERY_WALL, indirect=True)
 def test_what_should_comes_in_and_the_rest_does_not(
     host: Host, internet: Internet, wall: str
 ) -> None:
@@ -206,7 +210,7 @@ def test_ssh_where_nobody_looked_for_it_stays_open(host: Host, internet: Interne
     assert no_clock(host)
 
 
-@pytest.mark.parametrize(("suite", "wall"), suites.chosen("firewall", HALF), indirect=True)
+@pytest.mark.parametrize(("suite", "wall"), HALF, indirect=True)
 def test_rules_of_a_killed_run_go_back_by_themselves(host: Host, internet: Internet) -> None:
     before = everything(host)
     killed = lockout(host, "killed")
@@ -296,7 +300,7 @@ def test_what_is_taken_out_of_the_answers_is_shut_again_in_ufw(
     assert_as(host, before)
 
 
-@pytest.mark.parametrize(("suite", "wall"), suites.chosen("firewall", OTHER_HALF), indirect=True)
+@pytest.mark.parametrize(("suite", "wall"), OTHER_HALF, indirect=True)
 def test_the_script_does_the_same(host: Host, internet: Internet, wall: str) -> None:
     program = Program(host)
     assert program.apply("firewall").status == 0

@@ -32,7 +32,7 @@ from lab import tree
 from lab.fixtures import FreshHost
 from lab.host import Host
 from lab.internet import Internet
-from support import gates
+from support import gates, suites
 from support.applied import (
     ANSWERS,
     DOMAIN,
@@ -88,6 +88,7 @@ def chosen(suite: str) -> list[str]:
     return ["--all"] if EVERY_POINT else ["--turn", str(int(suite == "bookworm"))]
 
 
+@suites.both_releases
 def test_a_run_killed_at_any_point_and_in_the_middle_of_a_command(
     prepared: Prepared,
     fresh_host: FreshHost,
@@ -234,6 +235,7 @@ def package_points(points: list[str]) -> list[int]:
     return [intent, *seeds[:3:2], starts[0], starts[-1], starts[-1] + 1]
 
 
+@suites.both_releases
 def test_a_package_run_killed_around_its_unit(
     fresh_host: FreshHost, internet: Internet, suite: str
 ) -> None:
@@ -273,6 +275,7 @@ def test_a_killed_dpkg_is_repaired(bare: Host, moment: str) -> None:
     assert removable(bare) == packages(bare) - before
 
 
+@suites.both_releases
 def test_what_a_killed_run_brought_is_ours_and_what_others_did_since_is_not(bare: Host) -> None:
     before = packages(bare)
     with installing(bare, "unpacking", APPLY) as gate:

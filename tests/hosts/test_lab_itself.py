@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab import tree
+from lab import cgroups, tree
 from lab.errors import CommandFailed, LabError
 from lab.fixtures import FreshHost
 from lab.network import Network
 from lab.shell import alive
+from support import suites
 
 NAMESPACE = """
 set -e
@@ -27,6 +28,7 @@ umount /mnt
 """
 
 
+@suites.both_releases
 def test_a_fresh_host_is_a_plain_one(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     assert host.state() == "running"
@@ -41,6 +43,7 @@ def test_a_fresh_host_is_a_plain_one(fresh_host: FreshHost, suite: str) -> None:
     assert f"inet6 {host.address6}/64" in addresses
 
 
+@suites.both_releases
 def test_packages_can_be_installed_in_a_host(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.run("apt-get update", timeout=120)
@@ -49,6 +52,7 @@ def test_packages_can_be_installed_in_a_host(fresh_host: FreshHost, suite: str) 
     assert host.run("/opt/v/bin/python -c 'import tomli_w'").ok
 
 
+@suites.both_releases
 def test_a_host_can_do_what_the_program_needs(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.run(NAMESPACE)
@@ -89,6 +93,7 @@ def test_commands_fail_loudly_and_in_time(fresh_host: FreshHost) -> None:
     assert host.run("cat", input="in").stdout == "in"
 
 
+@suites.both_releases
 def test_a_host_survives_reboot_and_power_cut(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.put(b"kept", "/etc/kept")
@@ -141,6 +146,7 @@ def test_a_tree_tells_what_changed(fresh_host: FreshHost) -> None:
     assert tree.diff(before, after)["/etc/touched"] == "changed: mtime_ns"
 
 
+@suites.both_releases
 def test_a_password_is_proved_at_little_cost(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.run("useradd somebody && echo somebody:sound | chpasswd")
@@ -189,3 +195,15 @@ def test_a_test_on_real_hosts_that_is_skipped_fails(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "1 failed" in done.stdout
     assert "no time" in done.stdout
+
+
+def test_what_a_host_has_used_stays_counted(fresh_host: FreshHost) -> None:
+    before = cgroups.spent()
+    host = fresh_host()
+    used = cgroups.seconds(host.name)
+    host.run("i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done")
+    assert cgroups.seconds(host.name) > used > 0
+    with_it = cgroups.spent()
+    assert with_it >= before + used
+    host.close()
+    assert cgroups.spent() >= with_it

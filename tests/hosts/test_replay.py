@@ -160,6 +160,7 @@ def replay_beside_another(host: Host, script: bytes) -> Completed:
     return Completed([], started.returncode, (said + out).decode(), err.decode())
 
 
+@suites.both_releases
 def test_the_script_makes_the_same_host(fresh: Host, original: Original) -> None:
     done = replay_beside_another(fresh, original.script)
     assert done.ok, done.stdout[-2000:] + done.stderr

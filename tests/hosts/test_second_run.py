@@ -65,6 +65,7 @@ def apply(host: Host) -> None:
 
 # the same worker as that of the faults: the layer is there already
 @pytest.mark.parametrize("suite", suites.grouped("faults"))
+@suites.both_releases
 def test_a_second_run_changes_nothing(prepared: Prepared, suite: str) -> None:
     stand_in_for_providers(prepared.internet)
     with prepared.applied_host(suite, FOR_SPAM) as host:

@@ -80,6 +80,7 @@ def built_on(step: str) -> set[str]:
     return gone - {step}
 
 
+@suites.both_releases
 def test_every_prefix_and_every_single_step(keeper: Keeper, suite: str) -> None:
     with keeper.lent() as (host, run):
         moments, times = [whole(host)], dict[str, str]()
