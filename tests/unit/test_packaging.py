@@ -111,7 +111,7 @@ def test_the_single_file_has_every_source_and_no_machine_code(tiny: Path) -> Non
 def test_the_single_file_says_what_it_is_without_an_environment(
     tiny: Path, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    elsewhere = shutil.copy(tiny, tmp_path / "another name")
+    elsewhere = Path(shutil.copy(tiny, tmp_path / "another name"))
     run = _launch(elsewhere, tmp_path, *arguments, tools=SINGLE_NEEDS)
     usage = (ROOT / "wizard/usage.txt").read_text(encoding="utf-8")
     said = usage if arguments == ("--help",) else f"mailwizard {PROJECT['project']['version']}\n"
