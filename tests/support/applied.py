@@ -52,7 +52,7 @@ ANSWERS = "/root/answers.toml"
 # the account that the program makes, with its password, which checks log in with
 LOGIN, SECRET, PASSWORD = "carol", "/root/carol-password", "a Sound-Password of 2 words"
 FQDN, DOMAIN = "mail.example.test", "example.test"
-LEFT_OUT = ("./.*", "__pycache__", "./tests", "./screenshots", "./build", "*.egg-info")
+LEFT_OUT = ("./.*", "__pycache__", "./tests", "./screenshots", "./build", "./dist", "*.egg-info")
 # The addresses of strangers whom probes make up have no name: the lab says so, at once, by itself.
 STRANGERS = ("18.198.in-addr.arpa", "19.198.in-addr.arpa", "d.f.ip6.arpa")
 # What the other layers are made from beside it, and with what.

@@ -21,7 +21,7 @@ STATE = "/var/lib/mailwizard"
 NOT_OURS = ("/etc/.updated", "/etc/machine-id", "/etc/resolv.conf")
 PROVIDERS = ("gmail-smtp-in.l.google.com", "outlook-com.olc.protection.outlook.com")
 UNITS = ("postfix", "postfix@-", "dovecot", "amavis", "opendkim", "opendmarc")
-LEFT_OUT = ("./.*", "__pycache__", "./tests", "./screenshots", "./build", "*.egg-info")
+LEFT_OUT = ("./.*", "__pycache__", "./tests", "./screenshots", "./build", "./dist", "*.egg-info")
 
 
 def put_checkout(host: Host, place: str = PLACE) -> None:
