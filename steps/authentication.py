@@ -272,7 +272,7 @@ def _dmarc(context: Context) -> Iterator[Record]:
 
 def key_record(context: Context, path: str) -> str:
     """The public half as it stands in the DNS (RFC 6376 3.6.1); empty before the key is made."""
-    shown = context.look.ask(["openssl", "rsa", "-in", path, "-pubout"])
+    shown = context.look.ask(["openssl", "rsa", "-in", path, "-pubout"], of=(path,))
     lines = [line for line in shown.out.splitlines() if line and not line.startswith("-----")]
     body = "".join(lines)
     try:

@@ -1,7 +1,7 @@
 """Signatures made and verified by a library that is none of the daemons here: dkimpy.
 
-A message is verified against keys that are handed over, not
-looked up: so it can be told whether the signature is wrong, or the DNS.
+A message is verified against keys that are handed over, not looked up: so it can be told whether
+the signature is wrong, or the DNS.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def sign(look: Look, message: bytes, domain: str, selector: str, path: str) -> b
 
 def public_half(look: Look, path: str) -> str:
     """The base64 of the public key that belongs to a private one; raises CannotAsk."""
-    done = look.ask(["openssl", "rsa", "-in", path, "-pubout"])
+    done = look.ask(["openssl", "rsa", "-in", path, "-pubout"], of=(path,))
     lines = [line for line in done.out.splitlines() if line and not line.startswith("-----")]
     if not done.ok or not lines:
         raise CannotAsk(Trouble.GARBLED, f"{path} is no private key that openssl can read")
