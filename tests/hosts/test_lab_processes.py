@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,8 @@ def test_a_process_has_one_network(network: Network) -> None:
     with namespace.outside():
         assert not namespace.entered()
         assert network.slot.network in cards()
+        with ThreadPoolExecutor(1) as pool, pytest.raises(LabError, match="main thread"):
+            pool.submit(Network).result()
     assert namespace.entered()
 
 
