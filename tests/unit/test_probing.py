@@ -7,8 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from mailwizard import probing
 from mailwizard.errors import HostRefused
 from mailwizard.events import ProbeDone, ProbeStarted
 from mailwizard.model import Outcome, Result
-from mailwizard.probes import ServesMany, vantage
+from mailwizard.probes import vantage
 from mailwizard.probing import GRACE, SIDE_BY_SIDE, ask_all
 
 
@@ -52,31 +51,6 @@ def test_verdicts_come_in_the_order_of_the_answers(host: ToyHost) -> None:
         "later",
     ]
     assert time.monotonic() - begun < 0.6
-
-
-@dataclass
-class Crowding(ToyProbe):
-    """Makes a daemon start many processes."""
-
-    crowds: bool = True
-
-
-def test_what_makes_a_crowd_is_asked_last_and_stands_where_it_stood(host: ToyHost) -> None:
-    begun: list[str] = []
-
-    def noted(name: str) -> Callable[[], Result]:
-        def answer() -> Result:
-            begun.append(name)
-            return Result(Outcome.PASS, name)
-
-        return answer
-
-    names = [str(number) for number in range(3 * SIDE_BY_SIDE)]
-    toys = [ToyProbe(name, noted(name)) for name in names]
-    told = verdicts(host, *toys[:2], Crowding("crowd", noted("crowd")), *toys[2:])
-    assert begun[-1] == "crowd"
-    assert {each.id: each.result.said for each in told} == {n: n for n in (*names, "crowd")}
-    assert isinstance(ServesMany(), probing.Crowds)
 
 
 def test_a_probe_that_never_returns_is_unknown_in_time(host: ToyHost) -> None:
