@@ -107,12 +107,17 @@ def run_script(host: Host, internet: Internet) -> Run:
     return made
 
 
-def run_program(host: Host, internet: Internet) -> Run:
-    """`apply`, from the launcher's first line to the last verdict."""
-    put_checkout(host)
+def answer_everything(host: Host, internet: Internet) -> None:
+    """Give the host the answers that switch every step on."""
     host.put(internet.relay.password, RELAY_SECRET, mode=0o600)
     filled = EVERYTHING.format(host=RELAY, user=internet.relay.user, secret=RELAY_SECRET)
     host.put(answers(host).replace(UNSCANNED, filled), ANSWERS)
+
+
+def run_program(host: Host, internet: Internet) -> Run:
+    """`apply`, from the launcher's first line to the last verdict."""
+    put_checkout(host)
+    answer_everything(host, internet)
     begun = time.monotonic()
     events = list(heard(host, [LAUNCHER, "apply", "-a", ANSWERS, "--yes", "--json"], begun))
     made = Run(time.monotonic() - begun)
@@ -204,7 +209,7 @@ def show(found: dict[str, Any]) -> None:
             row(name, *(run.whole for run in runs))
     if scripts:
         ratios = (ours.whole / its.whole for its, ours in zip(scripts, programs, strict=True))
-        row("ratio (goal: 1.0)", *ratios, form=".2f")
+        row("ratio (goal: 0.9)", *ratios, form=".2f")
     else:
         print(f"(no script to compare with: {REFERENCE} is not there)")
     last = programs[-1]
@@ -222,6 +227,14 @@ def show(found: dict[str, Any]) -> None:
         row(name, seconds, form=".2f")
 
 
+def furnish(internet: Internet) -> None:
+    """Let the small internet have all that the hosts will ask for, before anything is timed."""
+    for zone in set(STRANGERS) - set(internet.dns.zones):
+        internet.dns.add_zone(zone)
+    stand_in_for_providers(internet)
+    assert internet.relay
+
+
 def row(name: str, *values: float, form: str = ".1f") -> None:
     """One line of figures."""
     print(f"{name:<34}" + "".join(f"{value:>11{form}}" for value in values))
@@ -232,10 +245,7 @@ def main(words: Sequence[str]) -> int:
     suites = [word for word in words if word in images.SUITES] or images.SUITES
     found = []
     with Internet() as internet:
-        for zone in set(STRANGERS) - set(internet.dns.zones):
-            internet.dns.add_zone(zone)
-        stand_in_for_providers(internet)
-        assert internet.relay
+        furnish(internet)
         for suite in suites:
             found.append(measured(suite, internet))
             if "--json" not in words:

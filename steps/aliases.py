@@ -7,7 +7,14 @@ from functools import cache
 from itertools import islice
 
 from mailwizard import probes
-from mailwizard.changes import FileContent, KeyedEntries, LookupMap, PostfixParameters, Service
+from mailwizard.changes import (
+    PARSES,
+    FileContent,
+    KeyedEntries,
+    LookupMap,
+    PostfixParameters,
+    Service,
+)
 from mailwizard.fields import AliasName, AliasTarget, EmailAddress, Login, OneOrMore, Table
 from mailwizard.model import Change, Context, Probe, Question, Step
 from mailwizard.platform import facts
@@ -145,8 +152,7 @@ def plan(context: Context) -> Iterator[Change]:
             "sender_canonical_classes": "envelope_sender, header_sender",
         }
     )
-    check = ("postfix", "check")
-    yield Service("postfix", worker="postfix-worker", validate=(check,), ready=(25,))
+    yield Service("postfix", worker="postfix-worker", validate=PARSES, ready=(25,))
 
 
 def probe(context: Context) -> Iterator[Probe]:

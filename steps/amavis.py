@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mailwizard import probes
 from mailwizard.changes import (
+    PARSES,
     FileContent,
     KeyedEntries,
     MasterCfParameters,
@@ -110,7 +111,7 @@ def plan(context: Context) -> Iterator[Change]:
     yield Service(
         "postfix",
         worker="postfix-worker",
-        validate=(("postfix", "check"),),
+        validate=PARSES,
         ready=(25, BACK),
         proofs=(probes.FilterPasses(*_reader(context)),),
         follow="<",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from mailwizard import probes
 from mailwizard.changes import (
+    PARSES,
     FileContent,
     MasterCfParameters,
     PostfixParameters,
@@ -103,8 +104,7 @@ def plan(context: Context) -> Iterator[Change]:
         yield Service("amavis", "restart", ready=ready, flush=True)
     readable = ("opendkim", "-n", "-x", context.platform.path("opendkim.conf"))
     yield Service("opendkim", "restart", validate=(readable,), listens=(VERIFIER,))
-    check = ("postfix", "check")
-    yield Service("postfix", worker="postfix-worker", validate=(check,), ready=(25,))
+    yield Service("postfix", worker="postfix-worker", validate=PARSES, ready=(25,))
 
 
 def _verifier(context: Context) -> Iterator[Change]:

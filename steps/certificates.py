@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mailwizard import probes
 from mailwizard.changes import (
+    PARSES,
     AcmeCertificate,
     FileContent,
     PostfixParameters,
@@ -15,6 +16,7 @@ from mailwizard.changes import (
     acme,
 )
 from mailwizard.fields import Choice, EmailAddress, HostName, Listing, Path, Url
+from mailwizard.maincf import postconf
 from mailwizard.model import Change, Context, Probe, Question, Record, Step
 from mailwizard.platform import facts
 from mailwizard.render import render
@@ -97,8 +99,7 @@ def plan(context: Context) -> Iterator[Change]:
     text = render(f"dovecot/{version}-tls.conf.j2", chain=chain, key=key)
     yield FileContent(f"{folder}/99-mailwizard-tls.conf", text)
     proof = (probes.CertificateFiles(chain, key),)
-    check = ("postfix", "check")
-    yield Service("postfix", worker="postfix-worker", validate=(check,), guards=proof, ready=(25,))
+    yield Service("postfix", worker="postfix-worker", validate=PARSES, guards=proof, ready=(25,))
     yield Service("dovecot", validate=(("doveconf", "-n"),), guards=proof)
     if context["source"] == "acme":
         yield Service("acme", "restart")
@@ -196,7 +197,7 @@ def review(context: Context) -> Iterator[tuple[str, str]]:
 def in_service(context: Context) -> bool:
     """Whether Postfix is already set to chain and key."""
     chain, key = material(context)
-    asked = context.look.ask(["postconf", "-h", "smtpd_tls_chain_files"])
+    asked = postconf(context.look, "-h", "smtpd_tls_chain_files")
     return asked.ok and asked.out.replace(",", " ").split() == [key, chain]
 
 

@@ -8,6 +8,7 @@ from mailwizard import probes
 from mailwizard.changes import FileContent, PostfixParameters, Service, UserAccount
 from mailwizard.fields import Choice, Listing, Login, SecretField
 from mailwizard.fields import Record as Row
+from mailwizard.maincf import postconf
 from mailwizard.model import Change, Context, Probe, Question, Record, Step
 from mailwizard.platform import facts
 from mailwizard.render import render
@@ -46,7 +47,7 @@ def daemons(context: Context) -> Iterator[Change]:
     check = ("doveconf", "-n")
     dovecot = Service("dovecot", "restart", validate=(check,), ready=ports(context)[:1], follow="<")
     postfix = Service("postfix", worker="postfix-worker", ready=(25,))
-    transport = context.look.ask(["postconf", "mailbox_transport"]).out
+    transport = postconf(context.look, "mailbox_transport").out
     if "lmtp" in context["protocols"]:
         yield dovecot
         yield PostfixParameters({"mailbox_transport": f"lmtp:unix:{SOCKET}"})

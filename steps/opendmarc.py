@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailwizard import probes
-from mailwizard.changes import FileContent, MasterCfParameters, Service
+from mailwizard.changes import PARSES, FileContent, MasterCfParameters, Service
 from mailwizard.fields import Bool
 from mailwizard.model import Change, Context, Probe, Question, Step
 from mailwizard.render import render
@@ -36,7 +36,7 @@ def plan(context: Context) -> Iterator[Change]:
     yield MasterCfParameters(services())
     check = ("opendmarc", "-n", "-c", path)
     yield Service("opendmarc", "restart", validate=(check,), listens=(authentication.DMARC,))
-    yield Service("postfix", worker="postfix-worker", validate=(("postfix", "check"),), ready=(25,))
+    yield Service("postfix", worker="postfix-worker", validate=PARSES, ready=(25,))
 
 
 def probe(context: Context) -> Iterator[Probe]:

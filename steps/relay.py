@@ -10,6 +10,7 @@ from typing import Any
 
 from mailwizard import probes
 from mailwizard.changes import (
+    PARSES,
     Credential,
     FileContent,
     LookupMap,
@@ -129,7 +130,7 @@ def plan(context: Context) -> Iterator[Change]:
     yield PostfixParameters(parameters(context))
     if not accounts:
         yield SecretTableGone(table(context, "sasl_passwd"))
-    yield Service("postfix", worker="postfix-worker", validate=(("postfix", "check"),), ready=(25,))
+    yield Service("postfix", worker="postfix-worker", validate=PARSES, ready=(25,))
 
 
 def probe(context: Context) -> Iterator[Probe]:

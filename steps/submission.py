@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mailwizard import probes
 from mailwizard.changes import (
+    PARSES,
     FileContent,
     LookupMap,
     MasterCfParameters,
@@ -13,6 +14,7 @@ from mailwizard.changes import (
     Service,
 )
 from mailwizard.fields import Bool, Choice, Listing
+from mailwizard.maincf import postconf
 from mailwizard.model import Change, Context, Probe, Question, Record, SecretRef, Step
 from mailwizard.render import render
 from mailwizard.steps import aliases, certificates, dovecot
@@ -64,7 +66,7 @@ def services(context: Context) -> dict[str, str]:
 def no_more(context: Context) -> dict[str, str]:
     """Our own services for ports that are chosen no more; others' stay."""
     left = {NAMES[port] for port in NAMES if port not in context["ports"]}
-    entries = [row.split() for row in context.look.ask(["postconf", "-M"]).out.splitlines()]
+    entries = [row.split() for row in postconf(context.look, "-M").out.splitlines()]
     ours = (words for words in entries if "cleanup_service_name=subcleanup" in words)
     return {f"{words[0]}/inet": "" for words in ours if words[0] in left}
 
@@ -132,8 +134,7 @@ def plan(context: Context) -> Iterator[Change]:
     if gone := no_more(context):
         yield MasterCfParameters(gone)
     ready = (587,) if "587" in context["ports"] else ()
-    check = ("postfix", "check")
-    yield Service("postfix", worker="postfix-worker", validate=(check,), ready=ready)
+    yield Service("postfix", worker="postfix-worker", validate=PARSES, ready=ready)
 
 
 def probe(context: Context) -> Iterator[Probe]:

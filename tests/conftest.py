@@ -2,6 +2,8 @@
 
 import signal
 
+pytest_plugins = ["support.costs", "support.rows"]
+
 # A shell starts what it puts into the background with SIGINT ignored, and children inherit that:
 # Ctrl+C would reach nobody.
 signal.signal(signal.SIGINT, signal.default_int_handler)

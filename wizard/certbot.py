@@ -11,7 +11,6 @@ from mailwizard.model import Look
 from mailwizard.platform import facts
 from mailwizard.platform.firewalls import FIREWALLD, UFW, firewall_of
 from mailwizard.probes.deadline import CannotAsk
-from mailwizard.probes.listening import listeners, package_of
 
 NAME = "mailwizard"
 FOLDER = "/etc/letsencrypt"
@@ -73,6 +72,8 @@ def settings(look: Look) -> Mapping[str, str]:
 
 def who_holds_port_80(look: Look) -> str:
     """The program that certbot's own server would collide with, and its package; empty if none."""
+    from mailwizard.probes.listening import listeners, package_of
+
     try:
         # on loopback too: nobody else can then listen on all addresses
         found = [one for one in listeners(look) if one.port == 80]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mailwizard.errors import CommandFailed
 from mailwizard.keyed import BLANKS, rows
-from mailwizard.model import Look
+from mailwizard.model import Completed, Look
 
 # Every Postfix program sleeps until main.cf is two seconds old (a guard against half-written
 # files); ours is complete when it appears, so it is dated back.
@@ -64,14 +64,22 @@ def edited(text: str, wanted: Mapping[str, str | None]) -> str:
     return "\n".join([*out, *added]) + "\n" if out or added else ""
 
 
+def postconf(look: Look, *arguments: str, folder: str = "") -> Completed:
+    """The answer about the live configuration, or a draft's; asked once for each state of it."""
+    place = folder or look.platform.path("postfix")
+    where = ("-c", folder) if folder else ()
+    files = (f"{place}/main.cf", f"{place}/master.cf")
+    return look.ask(["postconf", *where, *arguments], timeout=20, of=files)
+
+
 def master_values(look: Look, names: Sequence[str]) -> dict[str, str]:
     """What master.cf says: service/type -> its line, service/type/parameter -> its value."""
     found: dict[str, str] = {}
-    for line in look.ask(["postconf", "-P"]).out.splitlines():
+    for line in postconf(look, "-P").out.splitlines():
         name, _, value = line.partition(" = ")
         found[name.strip()] = value.strip()
     if any(name.count("/") == 1 for name in names):
-        for line in look.ask(["postconf", "-M"]).out.splitlines():
+        for line in postconf(look, "-M").out.splitlines():
             words = line.split()
             found["/".join(words[:2])] = " ".join(words)
     return {name: found[name] for name in names if name in found}

@@ -13,7 +13,6 @@ from typing import Protocol, runtime_checkable
 from mailwizard.errors import WizardError
 from mailwizard.events import Event, ProbeDone, ProbeStarted
 from mailwizard.model import Host, Outcome, Probe, Result
-from mailwizard.probes import vantage
 
 GRACE = 1.0
 # for those that are being asked when the run is stopped; a signal is raised again after two seconds
@@ -61,6 +60,8 @@ def ask_all(host: Host, probes: Sequence[tuple[str, Probe]]) -> Iterator[Event]:
 
 
 def _part(host: Host, threads: Sequence[Thread]) -> None:
+    from mailwizard.probes import vantage
+
     until = time.monotonic() + PARTING
     try:
         for thread in threads:
@@ -75,8 +76,9 @@ def _asking(
     for step, probe in probes:
         yield ProbeStarted(step, probe.id, probe.title, probe.by_hand)
     answers: Answers = SimpleQueue()
-    # of so many processes each question would come to another, which has nothing ready for it
-    ahead = deque(sorted(enumerate(probes), key=lambda one: isinstance(one[1][1], Crowds)))
+    # whoever may wait longest, for mail or for a refusal that is held back, begins first; a crowd
+    # last: of so many processes each question would come to another, which has nothing ready
+    ahead = deque(sorted(enumerate(probes), key=_turn))
     asked: dict[int, _Asked] = {}
     begin = 0.0
     while ahead or asked:
@@ -98,6 +100,12 @@ def _asking(
             yield ProbeDone(
                 one.step, one.probe.id, one.probe.title, one.probe.by_hand, result, seconds
             )
+
+
+def _turn(numbered: tuple[int, tuple[str, Probe]]) -> tuple[bool, float]:
+    """The smaller, the sooner it is asked."""
+    probe = numbered[1][1]
+    return isinstance(probe, Crowds), -probe.deadline
 
 
 def _next(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HEADER = (
     "Written by mailwizard; edits by hand are noticed and kept, but `mailwizard` asks about them."
@@ -24,6 +25,8 @@ def _plain(value: Any) -> str:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
         loader=FileSystemLoader(str(files("mailwizard.templates"))),
         undefined=StrictUndefined,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import dns.exception
 import dns.name
 import dns.query
 import dns.rcode
-import dns.rdata
 import dns.rdataclass
 import dns.rdataset
 import dns.rdatatype
@@ -20,46 +18,13 @@ from mailwizard.errors import WizardError
 from mailwizard.probes.deadline import CannotAsk, Deadline
 from mailwizard.probes.nameserver import absolute, ask
 from mailwizard.tsig import Key
+from mailwizard.zoneedits import Edit, Primary, RecordSet
 
 SECONDS = 8.0
 
 
 class UpdateRefused(WizardError):
     """The zone is as it was; the message says who has to change what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Primary:
-    """The server where a zone is edited."""
-
-    zone: str
-    address: str
-    port: int = 53
-
-
-@dataclass(frozen=True, slots=True)
-class RecordSet:
-    """All values of one type that a name has, in zone-file form without aliases."""
-
-    owner: str
-    type: str
-    ttl: int
-    values: tuple[str, ...]
-
-    @property
-    def rdatas(self) -> list[dns.rdata.Rdata]:
-        return [dns.rdata.from_text("IN", self.type, value) for value in self.values]
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """What one set of records loses and gets; both in zone-file form."""
-
-    owner: str
-    type: str
-    drops: tuple[str, ...]
-    adds: tuple[str, ...]
-    ttl: int
 
 
 def fetch(primary: Primary, owner: str, kind: str) -> RecordSet:

@@ -10,6 +10,17 @@ from lab.layers import Layer
 from support.applied import Prepared
 
 __all__ = ["fresh_host", "internet", "network", "suite"]
+# How the names of the longest tests begin, of those that need no group. Workers are handed groups
+# first, and then these: begun last, one of them would keep the other workers waiting.
+LONG = (
+    "test_a_run_killed",
+    "test_every_prefix",
+    "test_a_package_run_killed",
+    "test_no_step_of_the_run_opens_a_relay",
+    "test_all_of_it_from_a_bare_host_and_the_packages_too",
+    "test_what_a_killed_run_brought",
+    "test_the_walk",
+)
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("lab")
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    found = (at for at, begins in enumerate(LONG) if item.name.startswith(begins))
+    return next(found, len(LONG))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -191,7 +191,7 @@ def test_another_server_holds_port_80(acme: Acme, bench: Bench) -> None:
     acme.host.run(["mkdir", WEB])
     acme.host.run([*serve, "python3", "-m", "http.server", "--bind", "::", "80"])
     acme.host.run(
-        "for _ in $(seq 50); do ss -Hltn 'sport = :80' | grep -q . && break; sleep 0.1; done"
+        "for _ in $(seq 600); do ss -Hltn 'sport = :80' | grep -q . && break; sleep 0.1; done"
     )
     acme.answer(names=[FQDN, IMAP])
     acme.refused("port 80 is held by python3", "as `webroot`")

@@ -25,6 +25,7 @@ from support.relaying import taken, tries
 
 from mailwizard.steps import STEPS
 
+pytestmark = suites.both_releases
 STRANGER = "stranger@foreign.test"
 OPTIONAL = {step.id for step in STEPS if step.optional and not step.proposed}
 

@@ -23,6 +23,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pexpect
@@ -31,6 +32,7 @@ from lab import tree
 from lab.fixtures import FreshHost
 from lab.host import Host
 from lab.internet import Internet
+from support import gates, suites
 from support.applied import (
     ANSWERS,
     DOMAIN,
@@ -41,10 +43,13 @@ from support.applied import (
     answers,
 )
 from support.bare import inside, launched, put_checkout
+from support.gates import Gate
 from support.program import Program, stand_in_for_providers
 
 EVERY_POINT = os.environ.get("MAILWIZARD_EVERY_POINT") == "1"
 APPLY = f"{LAUNCHER} apply -a {ANSWERS} --yes"
+# the packages of one step: few are cut short just as well, and what is killed is the same
+FEW = f"{APPLY} hostname postfix"
 UNIT = "mailwizard-packages"
 POLICY = "/usr/sbin/policy-rc.d"
 # What dpkg and systemd keep for themselves, the key pair that ssl-cert makes anew on each host, and
@@ -83,7 +88,8 @@ def chosen(suite: str) -> list[str]:
     return ["--all"] if EVERY_POINT else ["--turn", str(int(suite == "bookworm"))]
 
 
-def test_a_run_killed_at_any_point(
+@suites.both_releases
+def test_a_run_killed_at_any_point_and_in_the_middle_of_a_command(
     prepared: Prepared,
     fresh_host: FreshHost,
     suite: str,
@@ -91,29 +97,22 @@ def test_a_run_killed_at_any_point(
 ) -> None:
     figures = sweep(fresh_host(prepared.ready(suite)), *chosen(suite))
     # where several processes run the tests, what they print is lost
-    for name in ("points", "undo_points", "tried", "seconds"):
+    for name in ("points", "undo_points", "tried", "cut", "seconds"):
         record_property(name, figures[name])
     assert figures["found"] == 0
     assert figures["points"] > 700
     assert figures["tried"] > 40
+    assert figures["cut"] > 10
     assert set(figures["kinds"]) >= KINDS
-
-
-def test_a_run_killed_in_the_middle_of_a_command(
-    prepared: Prepared, fresh_host: FreshHost, suite: str
-) -> None:
-    figures = sweep(fresh_host(prepared.ready(suite)), "--during", *chosen(suite))
-    assert figures["found"] == 0
-    assert figures["tried"] > 10
 
 
 # packages ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def bare(fresh_host: FreshHost, internet: Internet, suite: str) -> Iterator[Host]:
+def bare(fresh_host: FreshHost, internet: Internet, suite: str) -> Host:
     """A host without mail packages, whose name is known."""
-    yield named(fresh_host, internet, suite)
+    return named(fresh_host, internet, suite)
 
 
 def named(fresh_host: FreshHost, internet: Internet, suite: str) -> Host:
@@ -121,7 +120,6 @@ def named(fresh_host: FreshHost, internet: Internet, suite: str) -> Host:
     internet.register(host, FQDN, mx=DOMAIN)
     stand_in_for_providers(internet)
     put_checkout(host, more="")
-    # fewer packages are cut short just as well
     host.put(answers(host, UNFILTERED), ANSWERS)
     return host
 
@@ -130,25 +128,50 @@ def etc(host: Host) -> dict[str, tree.TreeEntry]:
     return host.tree(exclude=OWN)
 
 
-# dpkg writes down here how far each package is; postinst scripts run afterwards
-UNPACKING = 'test "$(ls /var/lib/dpkg/updates | wc -l)" -gt 4'
 THEIRS = """
 mkdir -p /root/theirs/DEBIAN && cd /root
 printf '%s\\n' 'Package: theirs' 'Version: 1' 'Architecture: all' 'Maintainer: a <a@b.test>' \\
   'Description: theirs' >theirs/DEBIAN/control
 dpkg-deb -b theirs && dpkg -i theirs.deb
 """
-CONFIGURING = "pgrep -f 'info/[a-z0-9:-]*[.]postinst' >/dev/null"
+# what apt does when it has renewed its lists
+HOOK = 'APT::Update::Post-Invoke { "sync"; };'
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A call that a run is held at, and how dpkg says by then that Postfix stands."""
+
+    program: str
+    calls: str
+    state: str
+    sent: int = 0
+
+
+MOMENTS = {
+    "lists": Moment("sync", "*", ""),
+    "unpacking": Moment("dpkg-deb", "*--fsys-tarfile*[-/]postfix_*", "half-installed", sent=10**6),
+    "configuring": Moment("postconf", "postinst*mydestination=*", "half-configured"),
+}
+each_moment = pytest.mark.parametrize("moment", MOMENTS)
+
+
+def closed_at(host: Host, moment: str) -> Gate:
+    held = MOMENTS[moment]
+    host.put(HOOK, "/etc/apt/apt.conf.d/97held")
+    return gates.gate(host, held.program, held.calls, sent=held.sent)
 
 
 @contextmanager
-def installing(host: Host, moment: str, then: str = "true") -> Iterator[None]:
-    """A whole run in the background; `then` is done in the host at once when the moment comes."""
-    process = host.popen(APPLY)
-    await_(host, moment, then)
-    yield
-    process.kill()
-    process.communicate()
+def installing(host: Host, moment: str, command: str = FEW) -> Iterator[Gate]:
+    """A run in the background, held at that moment; it has ended after the block."""
+    gate = closed_at(host, moment)
+    process = host.popen(command)
+    gate.reached()
+    asked = host.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", "postfix"], check=False)
+    assert asked.stdout == MOMENTS[moment].state
+    yield gate
+    process.communicate(timeout=60)
 
 
 def kill_watcher(host: Host) -> None:
@@ -167,24 +190,37 @@ def removable(host: Host) -> set[str]:
     return set(said[1].split())
 
 
-def await_(host: Host, condition: str, then: str = "true", seconds: float = 120) -> None:
-    host.run(f"until {condition}; do sleep 0.01; done; {then}", timeout=seconds)
-
-
-def ends_well(host: Host, *, probes: bool = True) -> None:
+def ends_well(host: Host, command: str = FEW, *, probes: bool = True) -> None:
     """The next run completes and leaves nothing of the broken one."""
-    command = APPLY if probes else inside("killing.py", "0", *APPLY.split()[1:])
-    done = host.run(command, check=False, timeout=300)
+    argv = command if probes else inside("killing.py", "0", *command.split()[1:])
+    done = host.run(argv, check=False, timeout=300)
     assert done.status == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert_well(host)
+
+
+def assert_well(host: Host) -> None:
     assert host.run("dpkg --audit").stdout == ""
     assert not host.exists(POLICY)
     assert host.run("systemctl is-active postfix").stdout == "active\n"
 
 
+def waits_and_ends_well(host: Host, gate: Gate) -> None:
+    """The next run finds the unit of the broken one at work, waits for it and completes."""
+    again = host.popen(f"{FEW} --json")
+    assert again.stdout
+    for line in again.stdout:
+        if b'"waiting"' in line and b"a package run of ours is still at work" in line:
+            break
+    gate.open()
+    out, err = again.communicate(timeout=300)
+    assert again.returncode == 0, out[-3000:] + err[-1000:]
+    assert_well(host)
+
+
 def uninterrupted(fresh_host: FreshHost, internet: Internet, suite: str) -> tuple[Host, list[str]]:
-    """A host on which a whole run was counted from the bare system on, and its points."""
+    """A host on which a run was counted from the bare system on, and its points."""
     host = named(fresh_host, internet, suite)
-    done = host.run(inside("killing.py", "0", *APPLY.split()[1:]), timeout=300)
+    done = host.run(inside("killing.py", "0", *FEW.split()[1:]), timeout=300)
     return host, done.stdout.splitlines()
 
 
@@ -199,6 +235,7 @@ def package_points(points: list[str]) -> list[int]:
     return [intent, *seeds[:3:2], starts[0], starts[-1], starts[-1] + 1]
 
 
+@suites.both_releases
 def test_a_package_run_killed_around_its_unit(
     fresh_host: FreshHost, internet: Internet, suite: str
 ) -> None:
@@ -213,7 +250,7 @@ def test_a_package_run_killed_around_its_unit(
     for n in tried:
         host = named(fresh_host, internet, suite)
         assert host.offsets[0] == offset, "the same address, or the trees could not be equal"
-        killed = host.run(inside("killing.py", str(n), *APPLY.split()[1:]), check=False)
+        killed = host.run(inside("killing.py", str(n), *FEW.split()[1:]), check=False)
         assert "killed" in killed.stderr, killed
         ends_well(host, probes=False)
         assert tree.diff(wanted, etc(host), times=False) == {}, points[n - 1]
@@ -221,61 +258,60 @@ def test_a_package_run_killed_around_its_unit(
     print(f"{suite}: {len(tried)} points, {time.monotonic() - begun:.0f} s")
 
 
-@pytest.mark.parametrize("seconds", [0.2, 2.0])
-def test_a_package_run_goes_on_when_its_watcher_is_killed(bare: Host, seconds: float) -> None:
-    process = bare.popen(APPLY)
-    await_(bare, f"systemctl is-active -q {UNIT}")
-    time.sleep(seconds)
-    kill_watcher(bare)
-    process.communicate()
-    ends_well(bare)
+@each_moment
+def test_a_package_run_goes_on_when_its_watcher_is_killed(bare: Host, moment: str) -> None:
+    with installing(bare, moment) as gate:
+        kill_watcher(bare)
+    waits_and_ends_well(bare, gate)
 
 
-@pytest.mark.parametrize("moment", [UNPACKING, CONFIGURING], ids=["unpacking", "configuring"])
+@pytest.mark.parametrize("moment", ["unpacking", "configuring"])
 def test_a_killed_dpkg_is_repaired(bare: Host, moment: str) -> None:
     before = packages(bare)
-    with installing(bare, moment, f"systemctl kill --signal=KILL {UNIT}"):
-        pass
+    with installing(bare, moment):
+        bare.run(f"systemctl kill --signal=KILL {UNIT}")
     assert bare.run("dpkg --audit").stdout != ""
     ends_well(bare)
     assert removable(bare) == packages(bare) - before
 
 
+@suites.both_releases
 def test_what_a_killed_run_brought_is_ours_and_what_others_did_since_is_not(bare: Host) -> None:
     before = packages(bare)
-    process = bare.popen(APPLY)
-    await_(bare, UNPACKING)
-    kill_watcher(bare)
-    process.communicate()
-    await_(bare, f"! systemctl is-active -q {UNIT}")
+    with installing(bare, "unpacking", APPLY) as gate:
+        kill_watcher(bare)
+    gate.open()
+    bare.run(f"while systemctl is-active -q {UNIT}; do sleep 0.2; done", timeout=300)
     bare.run(THEIRS)
-    ends_well(bare)
-    assert packages(bare) - before > {"theirs", "postfix"}
+    ends_well(bare, APPLY)
+    assert packages(bare) - before > {"theirs", "postfix", "dovecot-imapd"}
     assert removable(bare) == packages(bare) - before - {"theirs"}
 
 
 def test_a_power_cut_while_packages_are_unpacked_is_repaired(bare: Host) -> None:
-    with installing(bare, UNPACKING):
+    """It is the whole set that is cut here: many are unpacked, and not configured."""
+    with installing(bare, "unpacking", APPLY):
         bare.kill()
     bare.boot()
-    ends_well(bare)
+    ends_well(bare, APPLY)
 
 
 def test_a_power_cut_before_starts_are_allowed_again(bare: Host) -> None:
     """All packages are in, and what forbids their starts is still there."""
-    bare.run(APPLY, timeout=300)
+    bare.run(FEW, timeout=300)
     bare.run(f"cp -p /run/mailwizard/policy-rc.d {POLICY}")
     ends_well(bare)
 
 
 def test_a_hang_up_lets_the_package_run_end(bare: Host) -> None:
-    command = bare.command(APPLY)
+    command = bare.command(FEW)
+    gate = closed_at(bare, "unpacking")
     terminal = pexpect.spawn(command[0], command[1:], timeout=120, dimensions=(24, 80))
-    await_(bare, f"systemctl is-active -q {UNIT}")
+    gate.reached()
+    watcher = Program(bare).holder()["pid"]
     terminal.close(force=False)
-    # the unit works on; a second run takes over what is left
-    state = bare.run(f"systemctl is-active {UNIT}", check=False).stdout
-    assert state.strip() in ("active", "activating", "inactive")
-    ends_well(bare)
+    bare.run(f"while kill -0 {watcher} 2>/dev/null; do sleep 0.1; done")
+    assert bare.run(f"systemctl is-active {UNIT}").stdout == "active\n"
+    waits_and_ends_well(bare, gate)
     log = bare.get(f"/var/lib/mailwizard/log/{UNIT}.log").decode()
     assert log.count("Setting up postfix (") == 1, "dpkg was let work to its end, once"

@@ -1,20 +1,16 @@
 """The lab keeps its promises: what it calls a fresh host is one, and nothing is left behind."""
 
-import os
-import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from lab import images, leavings, tree
+from lab import cgroups, tree
 from lab.errors import CommandFailed, LabError
 from lab.fixtures import FreshHost
-from lab.host import Host
 from lab.network import Network
-from lab.place import SLOTS, Slot, cards, taking
+from lab.shell import alive
+from support import suites
 
 NAMESPACE = """
 set -e
@@ -32,11 +28,7 @@ umount /mnt
 """
 
 
-def alive(pid: int | str) -> bool:
-    status = Path(f"/proc/{pid}/status")
-    return status.exists() and "\nState:\tZ" not in status.read_text()
-
-
+@suites.both_releases
 def test_a_fresh_host_is_a_plain_one(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     assert host.state() == "running"
@@ -51,6 +43,7 @@ def test_a_fresh_host_is_a_plain_one(fresh_host: FreshHost, suite: str) -> None:
     assert f"inet6 {host.address6}/64" in addresses
 
 
+@suites.both_releases
 def test_packages_can_be_installed_in_a_host(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.run("apt-get update", timeout=120)
@@ -59,6 +52,7 @@ def test_packages_can_be_installed_in_a_host(fresh_host: FreshHost, suite: str) 
     assert host.run("/opt/v/bin/python -c 'import tomli_w'").ok
 
 
+@suites.both_releases
 def test_a_host_can_do_what_the_program_needs(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.run(NAMESPACE)
@@ -99,6 +93,7 @@ def test_commands_fail_loudly_and_in_time(fresh_host: FreshHost) -> None:
     assert host.run("cat", input="in").stdout == "in"
 
 
+@suites.both_releases
 def test_a_host_survives_reboot_and_power_cut(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.put(b"kept", "/etc/kept")
@@ -151,21 +146,11 @@ def test_a_tree_tells_what_changed(fresh_host: FreshHost) -> None:
     assert tree.diff(before, after)["/etc/touched"] == "changed: mtime_ns"
 
 
+@suites.both_releases
 def test_a_password_is_proved_at_little_cost(fresh_host: FreshHost, suite: str) -> None:
     host = fresh_host(suite)
     host.run("useradd somebody && echo somebody:sound | chpasswd")
     assert host.run("getent shadow somebody").stdout.startswith("somebody:$y$j7T$")
-
-
-def test_two_networks_stand_side_by_side(network: Network) -> None:
-    with Network() as second:
-        assert not second.net4.overlaps(network.net4)
-        layer = images.base("trixie")
-        with Host(layer, net=network) as one, Host(layer, net=second, memory=False) as two:
-            assert one.address != two.address
-            two.run("apt-get update", timeout=120)
-    assert not second.folder.exists()
-    assert network.folder.exists()
 
 
 @pytest.mark.parametrize("place", ["198.51.100.1/25", "198.51.100.1/587", "2001:db8::1/443"])
@@ -212,54 +197,13 @@ def test_a_test_on_real_hosts_that_is_skipped_fails(tmp_path: Path) -> None:
     assert "no time" in done.stdout
 
 
-CRASH = """
-import os, signal
-from lab import images
-from lab.host import Host
-host = Host(images.base("trixie"))
-print(host.pid, host.network.slot.number, flush=True)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_what_a_killed_run_left_is_removed(network: Network) -> None:
-    images.base("trixie")
-    env = os.environ | {"PYTHONPATH": str(Path(images.__file__).parents[1])}
-    crashed = subprocess.run(
-        [sys.executable, "-c", CRASH], capture_output=True, text=True, check=False, env=env
-    )
-    assert crashed.returncode == -signal.SIGKILL, crashed.stderr
-    pid, number = crashed.stdout.split()
-    again = "from lab.network import Network; Network().close()"
-    subprocess.run([sys.executable, "-c", again], check=True, env=env)
-    # whoever sweeps first, its own reaper or the run after it, may be at it still
-    deadline = time.monotonic() + 60
-    while (left := left_of(pid, number)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert left == []
-
-
-def left_of(pid: str, number: str) -> list[str]:
-    """Name what is still there of a machine and of the place where it ran."""
-    folders = (Path("/run/netns"), *leavings.FOLDERS)
-    found = [str(path) for folder in folders for path in folder.glob(f"mw{number}h*")]
-    ours = (f"mw{number}h", f"mwlab{number}")
-    found += [card for card in cards() if card.startswith(ours[0]) or card == ours[1]]
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    found += [line for line in mounts if f"run/{number}/" in line]
-    return [*found, *([f"process {pid}"] if alive(pid) else [])]
-
-
-def test_a_place_that_cannot_be_cleaned_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    with taking():
-        slot = next(found for number in range(SLOTS)[::-1] if (found := Slot.try_number(number)))
-    in_the_way = leavings.FOLDERS[0] / f"{slot.prefix}1" / "somebody's"
-    in_the_way.mkdir(parents=True)
-    try:
-        assert not slot.swept()
-        assert f"place {slot.number} of the lab is left out" in capsys.readouterr().err
-        in_the_way.rmdir()
-        assert slot.swept()
-    finally:
-        shutil.rmtree(in_the_way.parent, ignore_errors=True)
-        slot.release()
+def test_what_a_host_has_used_stays_counted(fresh_host: FreshHost) -> None:
+    before = cgroups.spent()
+    host = fresh_host()
+    used = cgroups.seconds(host.name)
+    host.run("i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done")
+    assert cgroups.seconds(host.name) > used > 0
+    with_it = cgroups.spent()
+    assert with_it >= before + used
+    host.close()
+    assert cgroups.spent() >= with_it

@@ -68,7 +68,7 @@ def tls_lines(host: Host, server: str) -> list[str]:
     return re.findall(rf"(\w+) TLS connection established to {re.escape(server)}\[", log)
 
 
-def waits(host: Host, to: str, timeout: float = 20) -> str:
+def waits(host: Host, to: str, timeout: float = 60) -> str:
     """Give why a message is kept back."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -27,6 +27,7 @@ def made(request: pytest.FixtureRequest, prepared: Prepared) -> Iterator[Bench]:
         yield opened
 
 
+@suites.both_releases
 def test_a_sound_host_passes(made: Bench) -> None:
     found = outcomes(made.sound)
     passed = dict.fromkeys(found, "pass")
@@ -34,6 +35,7 @@ def test_a_sound_host_passes(made: Bench) -> None:
     assert found in (passed | NOT_PASSED, passed)
 
 
+@suites.both_releases
 def test_every_kind_of_probe_has_a_fault(made: Bench) -> None:
     sound = made.sound
     broken = {
@@ -45,7 +47,7 @@ def test_every_kind_of_probe_has_a_fault(made: Bench) -> None:
     assert {verdict["kind"] for verdict in sound.values()} == broken
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault.title))
+@pytest.mark.parametrize("fault", suites.faults(FAULTS), ids=lambda fault: str(fault.title))
 def test_a_fault_is_seen(
     made: Bench, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
@@ -96,5 +98,6 @@ def test_no_library_is_left_by_a_run_that_is_stopped(made: Bench, signal: str, c
     assert done.stdout.split() == [str(code)]
 
 
+@suites.both_releases
 def test_the_host_is_sound_after_all_faults(made: Bench) -> None:
     assert outcomes(made.ask(None)) == outcomes(made.sound)

@@ -41,6 +41,7 @@ def ours(made: Bench) -> list[str]:
     return [probe for probe, verdict in made.sound.items() if verdict["step"] == "relay"]
 
 
+@suites.both_releases
 def test_a_sound_way_passes(made: Bench) -> None:
     assert {probe: made.sound[probe]["outcome"] for probe in ours(made)} == {
         "HOST-07:relay": "pass",
@@ -49,6 +50,7 @@ def test_a_sound_way_passes(made: Bench) -> None:
     }
 
 
+@suites.both_releases
 def test_every_probe_has_a_fault(made: Bench) -> None:
     broken = {p for fault in FAULTS for p, t in fault.turns.items() if t.startswith("fail")}
     broken |= {p for fault in FAULTS for p, t in fault.turns.items() if t.startswith("warn")}
@@ -84,6 +86,7 @@ def test_the_rest_goes_on_whatever_the_relay_does(made: Bench, title: str, code:
     assert program.apply("relay").status == 0
 
 
+@suites.both_releases
 def test_the_host_is_sound_after_all_faults(made: Bench) -> None:
     sound, after = outcomes(made.sound), outcomes(made.ask(None))
     # what could not be asked at first, on a busy machine, may pass now

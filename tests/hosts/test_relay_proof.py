@@ -6,22 +6,26 @@ The steps after Postfix change its configuration too, and each of them could ope
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lab import tree
 from lab.fixtures import FreshHost
 from lab.host import Host
 from support import faults, suites
-from support.applied import ANSWERS, DOMAIN, FQDN, LAUNCHER, PYTHON, Prepared, answers
+from support.applied import ANSWERS, DOMAIN, FQDN, LAUNCHER, PYTHON, UNFILTERED, Prepared, answers
+from support.program import STATE
 
 PATCHED = Path(faults.__file__).with_name("patched.py")
 MAIN_CF, MASTER_CF = "/etc/postfix/main.cf", "/etc/postfix/master.cf"
 APPLY = [LAUNCHER, "apply", "-a", ANSWERS, "--yes"]
 OPEN_LIST = "check_client_access static:OK, reject_unauth_destination"
 OPEN = {"smtpd_relay_restrictions": OPEN_LIST, "smtpd_recipient_restrictions": OPEN_LIST}
-# The same worker as that of the faults: the layers are there already.
-each_suite = pytest.mark.parametrize("suite", suites.grouped("faults"))
+# The same worker as that of the relay's faults: the layers are there already.
+suite = suites.one_host_each("faults")
 
 
 def patched(host: Host, parameters: dict[str, str], step: str = "postfix") -> list[dict[str, Any]]:
@@ -34,9 +38,45 @@ def patched(host: Host, parameters: dict[str, str], step: str = "postfix") -> li
 def packages_only(prepared: Prepared, fresh_host: FreshHost, suite: str) -> Host:
     """A host as the package transaction leaves it: Postfix has not been started yet."""
     host = fresh_host(prepared.ready(suite))
-    host.put(answers(host), ANSWERS)
+    host.put(answers(host, UNFILTERED), ANSWERS)
     host.run("systemctl stop postfix 'postfix@*'")
     return host
+
+
+class Server:
+    """A verified host, lent to one test after another for as long as it comes back as it was."""
+
+    def __init__(self, prepared: Prepared, suite: str) -> None:
+        self._prepared, self._suite = prepared, suite
+        self._stack = ExitStack()
+        self._kept: Host | None = None
+
+    @contextmanager
+    def lent(self) -> Iterator[Host]:
+        host, self._kept = self._kept or self._new(), None
+        before = host.tree()
+        yield host
+        # what the program noted of this test is no matter of the next one
+        host.run(f"rm -r {STATE} && cp -a /root/state {STATE}")
+        if tree.diff(before, host.tree(), times=False) == {}:
+            self._kept = host
+
+    def _new(self) -> Host:
+        self.close()
+        made = self._prepared.applied_host(self._suite, UNFILTERED)
+        host = self._stack.enter_context(made)
+        host.run(f"cp -a {STATE} /root/state")
+        return host
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+@pytest.fixture(scope="module")
+def server(prepared: Prepared, suite: str) -> Iterator[Server]:
+    made = Server(prepared, suite)
+    yield made
+    made.close()
 
 
 def listens(host: Host) -> bool:
@@ -49,7 +89,6 @@ def outcome(host: Host, probe: str) -> str:
     return found[probe]
 
 
-@each_suite
 def test_an_open_service_of_before_is_refused_before_anything_listens(
     prepared: Prepared, fresh_host: FreshHost, suite: str
 ) -> None:
@@ -63,7 +102,6 @@ def test_an_open_service_of_before_is_refused_before_anything_listens(
     assert not listens(host)
 
 
-@each_suite
 def test_an_open_plan_is_refused_before_anything_listens(
     prepared: Prepared, fresh_host: FreshHost, suite: str
 ) -> None:
@@ -77,9 +115,8 @@ def test_an_open_plan_is_refused_before_anything_listens(
     assert not listens(host)
 
 
-@each_suite
-def test_an_open_plan_on_a_running_server_changes_nothing(prepared: Prepared, suite: str) -> None:
-    with prepared.applied_host(suite) as host:
+def test_an_open_plan_on_a_running_server_changes_nothing(server: Server) -> None:
+    with server.lent() as host:
         before, master = host.get(MAIN_CF), host.get("/var/spool/postfix/pid/master.pid")
         events = patched(host, {"mynetworks": "0.0.0.0/0"})
         assert "0.0.0.0/0" in json.dumps(events[-1])
@@ -88,10 +125,9 @@ def test_an_open_plan_on_a_running_server_changes_nothing(prepared: Prepared, su
         assert outcome(host, "SMTP-06") == "pass"
 
 
-@each_suite
-def test_permit_by_hand_is_not_passed_over(prepared: Prepared, suite: str) -> None:
-    with prepared.applied_host(suite) as host:
-        host.run("postconf -e smtpd_relay_restrictions=permit")
+def test_permit_by_hand_is_not_passed_over(server: Server) -> None:
+    with server.lent() as host:
+        host.run(f"cp -p {MAIN_CF} /root/main.cf && postconf -e smtpd_relay_restrictions=permit")
         edited = host.get(MAIN_CF)
         done = host.run(APPLY, check=False, timeout=180)
         assert done.status == 1
@@ -99,11 +135,11 @@ def test_permit_by_hand_is_not_passed_over(prepared: Prepared, suite: str) -> No
         assert "smtpd_relay_restrictions" in done.stdout
         assert host.get(MAIN_CF) == edited
         assert outcome(host, "SMTP-08") == "fail"
+        host.run(f"cp -p /root/main.cf {MAIN_CF} && postfix reload")
 
 
-@each_suite
-def test_an_open_relay_at_the_gate_is_closed_by_itself(prepared: Prepared, suite: str) -> None:
-    with prepared.applied_host(suite) as host:
+def test_an_open_relay_at_the_gate_is_closed_by_itself(server: Server) -> None:
+    with server.lent() as host:
         before = host.get(MAIN_CF)
         # no proof of restrictions sees it: the domain counts as one that is relayed for
         events = patched(host, {"relay_domains": "example.com"})
@@ -132,13 +168,10 @@ LATER: dict[str, tuple[str, dict[str, str], str]] = {
 }
 
 
-@each_suite
 @pytest.mark.parametrize("where", LATER)
-def test_an_open_plan_of_a_later_step_changes_nothing(
-    prepared: Prepared, suite: str, where: str
-) -> None:
+def test_an_open_plan_of_a_later_step_changes_nothing(server: Server, where: str) -> None:
     step, parameters, said = LATER[where]
-    with prepared.applied_host(suite) as host:
+    with server.lent() as host:
         before = host.get(MAIN_CF), host.get(MASTER_CF)
         events = patched(host, parameters, step)
         assert events[-1]["event"] == "failed"
@@ -147,9 +180,8 @@ def test_an_open_plan_of_a_later_step_changes_nothing(
         assert outcome(host, "SMTP-06") == "pass"
 
 
-@each_suite
-def test_a_later_step_that_opens_a_relay_is_taken_back(prepared: Prepared, suite: str) -> None:
-    with prepared.applied_host(suite) as host:
+def test_a_later_step_that_opens_a_relay_is_taken_back(server: Server) -> None:
+    with server.lent() as host:
         before = host.get(MAIN_CF)
         events = patched(host, {"relay_domains": "example.com"}, "protection")
         # it is no probe of that step: it holds at every gate
@@ -159,7 +191,6 @@ def test_a_later_step_that_opens_a_relay_is_taken_back(prepared: Prepared, suite
         assert outcome(host, "SMTP-06") == "pass"
 
 
-@each_suite
 def test_a_relay_opened_by_hand_between_steps_stops_the_walk(
     prepared: Prepared, fresh_host: FreshHost, suite: str
 ) -> None:

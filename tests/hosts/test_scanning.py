@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -269,9 +268,7 @@ def test_mail_that_waits_is_not_lost_when_the_step_is_undone(
 
 def test_a_filter_that_does_not_start_changes_nothing(host: Host, internet: Internet) -> None:
     host.run("echo 'nonsense (' >/etc/amavis/conf.d/99-broken")
-    begun = time.monotonic()
     told = applied(host, code=1)
     assert f"{STAGES[0]}: amavis.service does not start" in told, told
-    assert time.monotonic() - begun < 60
     assert "amavis" not in host.run("postconf -n; postconf -P").stdout
     flows(host, internet, "without a filter")

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from lab.fixtures import FreshHost
 from lab.host import Host
-from support.applied import ANSWERS, DOMAIN, FOR_SPAM, FQDN, LAUNCHER, Prepared
-from support.bare import inside, put_checkout
+from lab.layers import Layer
+from support import suites
+from support.applied import ANSWERS, DOMAIN, FOR_SPAM, FQDN, LAUNCHER, Prepared, answers
+from support.bare import OPTIONAL, inside, put_checkout
 from support.program import Program, stand_in_for_providers, started, untouched
 
 MAIN = "/etc/postfix/main.cf"
@@ -24,6 +26,7 @@ WHOLE = (
     *("/etc/opendkim.conf", "/etc/opendmarc.conf"),
 )
 SAME = {("/etc/hostname", edit) for edit in ("blanks", "CRLF", "no final newline")}
+one_suite = suites.one_host_each("edited")
 OR_LEFT_OUT = ("verified", "skipped")
 HAND = """\
 # a note of ours, with a tab\t and a value: smtpd_helo_required = maybe
@@ -37,6 +40,32 @@ proxy_interfaces =
 """
 
 
+@pytest.fixture(scope="module")
+def layer(prepared: Prepared, one_suite: str) -> Layer:
+    """What every step makes of a host, its probes not asked."""
+    return prepared.configured(one_suite, "unprobed", configure)
+
+
+@pytest.fixture
+def configured(prepared: Prepared, fresh_host: FreshHost, layer: Layer) -> Host:
+    host = fresh_host(layer)
+    assert host.get(ANSWERS).decode() == answers(host) + OPTIONAL, "another address than it knows"
+    prepared.internet.register(host, FQDN, mx=DOMAIN)
+    return host
+
+
+def configure(host: Host) -> None:
+    put_checkout(host)
+    apply(host)
+
+
+def apply(host: Host) -> None:
+    host.run(inside("killing.py", "0", "apply", "-a", ANSWERS, "--yes"))
+
+
+# the same worker as that of the faults: the layer is there already
+@pytest.mark.parametrize("suite", suites.grouped("faults"))
+@suites.both_releases
 def test_a_second_run_changes_nothing(prepared: Prepared, suite: str) -> None:
     stand_in_for_providers(prepared.internet)
     with prepared.applied_host(suite, FOR_SPAM) as host:
@@ -55,30 +84,14 @@ def test_a_second_run_changes_nothing(prepared: Prepared, suite: str) -> None:
         print(f"{suite}: a second run with its probes took {took:.1f} s")
 
 
-def test_a_second_run_without_probes_is_quick(prepared: Prepared, suite: str) -> None:
-    with prepared.applied_host(suite, FOR_SPAM) as host:
-        put_checkout(host, more="", filtering=FOR_SPAM)
-        before = started(host)
-        begun = time.monotonic()
-        with untouched(host):
-            done = host.run(inside("killing.py", "0", "apply", "-a", ANSWERS, "--yes"))
-        print(f"{suite}: without them {time.monotonic() - begun:.1f} s, Python's start included")
-        assert not [p for p in done.stdout.splitlines() if p.startswith(("file: /etc", "command"))]
-        assert started(host) == before
-
-
-@pytest.fixture
-def configured(prepared: Prepared, fresh_host: FreshHost, suite: str) -> Host:
-    """A host with every step applied, its probes not asked."""
-    host = fresh_host(prepared.ready(suite))
-    prepared.internet.register(host, FQDN, mx=DOMAIN)
-    put_checkout(host)
-    apply(host)
-    return host
-
-
-def apply(host: Host) -> None:
-    host.run(inside("killing.py", "0", "apply", "-a", ANSWERS, "--yes"))
+def test_a_second_run_without_probes_is_quick(configured: Host, one_suite: str) -> None:
+    before = started(configured)
+    begun = time.monotonic()
+    with untouched(configured):
+        done = configured.run(inside("killing.py", "0", "apply", "-a", ANSWERS, "--yes"))
+    print(f"{one_suite}: without them {time.monotonic() - begun:.1f} s, Python's start included")
+    assert not [p for p in done.stdout.splitlines() if p.startswith(("file: /etc", "command"))]
+    assert started(configured) == before
 
 
 def verdict(found: dict[str, Any]) -> str:
@@ -96,11 +109,11 @@ def verdict(found: dict[str, Any]) -> str:
     return ""
 
 
-def test_edits_by_hand_are_the_administrators(configured: Host, suite: str) -> None:
+def test_edits_by_hand_are_the_administrators(configured: Host, one_suite: str) -> None:
     done = configured.run(inside("drifting.py"), timeout=900)
     tried = [json.loads(line) for line in done.stdout.splitlines()]
     wrong = [(f["path"], f["edit"], verdict(f), f["said"]) for f in tried if verdict(f)]
-    print(f"{suite}: {len(tried)} edits, {sum(f['apply'] == 1 for f in tried)} stopped the run")
+    print(f"{one_suite}: {len(tried)} edits, {sum(f['apply'] == 1 for f in tried)} stopped the run")
     assert wrong == []
     assert len(tried) > 40
     assert {f["path"] for f in tried if f["drifted"]} == {f["path"] for f in tried}

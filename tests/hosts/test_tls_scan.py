@@ -101,7 +101,7 @@ def scan(laptop: Laptop, port: int, options: tuple[str, ...] = ()) -> Scan:
     where = ["--add-ca", laptops.IMPORTED, "--jsonfile", report, "--overwrite"]
     argv = ["testssl", *QUIET, *where, *(options or PORTS[port]), f"{FQDN}:{port}"]
     # its status is the number of findings
-    laptop.host.run(argv, check=False, timeout=300)
+    laptop.host.run(argv, check=False, timeout=900)
     return Scan(json.loads(laptop.host.get(report)), time.monotonic() - begun)
 
 

@@ -14,6 +14,7 @@ from lab import shell
 from lab.host import ENVIRONMENT, Host
 from lab.internet import Internet
 from support.applied import FQDN, LAUNCHER, LOGIN, PASSWORD, SECRET, Prepared
+from support.clocks import until
 from support.program import Program, stand_in_for_providers, untouched
 
 from mailwizard.steps import STEPS
@@ -57,6 +58,11 @@ class Screen:
         """Go to the next field: only then do keys reach it."""
         self.press("Tab")
         self.sees(hint)
+
+    @property
+    def line(self) -> str:
+        """The line that the cursor is in."""
+        return self.text.splitlines()[int(self.tmux("display", "-p", "#{cursor_y}"))]
 
     def types(self, text: str) -> None:
         self.tmux("send-keys", "-l", text)
@@ -113,8 +119,7 @@ def answers_the_first(seen: Screen, host: Host) -> None:
     seen.types("mail")
     seen.sees("'mail' has only one label")
     seen.press("F10")
-    time.sleep(2)  # all answers are looked at before the cursor goes to the wrong one
-    seen.sees("'mail' has only one label", head("hostname"))
+    seen.sees("Something is not right yet", "'mail' has only one label", head("hostname"))
     seen.types(FQDN.removeprefix("mail"))
     seen.sees("2 of 2 needed")
     seen.moves_to("The address that the world reaches this host at")
@@ -154,7 +159,7 @@ def test_the_walk_by_keys(host: Host, internet: Internet) -> None:
         number = len(WALK)
         seen.sees(f"{number} steps are verified by live tests", f"{number} verified")
         seen.press("F10")
-        shown = seen.sees("ended with", timeout=20)
+        shown = seen.sees("ended with")
         assert "ended with 0" in shown
         assert seen.is_restored()
     program = Program(host)
@@ -199,7 +204,8 @@ def through(seen: Screen, internet: Internet) -> None:
     seen.types(relay.user)
     seen.moves_to("It is kept in a file")
     seen.press("Tab")
-    time.sleep(1)  # the line below the form stays the same: it is the same question
+    # the line below the form stays the same: it is the same question
+    until(lambda: seen.line.lstrip().startswith("["), every=0.1)
     seen.types(relay.password)
     shown = seen.sees("•" * len(relay.password), " changes ]")
     assert relay.password not in shown
@@ -218,7 +224,7 @@ def test_a_signal_gives_the_terminal_back(host: Host, signal: str, code: int) ->
         seen.sees("[ Apply 2 changes ]")
         assert not seen.is_restored()
         host.run(["kill", f"-{signal}", str(Program(host).holder()["pid"])])
-        seen.sees(f"ended with {code}", timeout=20)
+        seen.sees(f"ended with {code}")
         assert seen.is_restored()
     with screen(host) as seen:
         seen.sees("All packages are in place.")

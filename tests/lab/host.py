@@ -49,14 +49,10 @@ class Host:
         addresses: int = 1,
         offset: int | None = None,
         memory: bool = True,
-        store: Path | None = None,
         net: network.Network | None = None,
         boot: bool = True,
     ) -> None:
-        """Make a machine on a layer.
-
-        `offset` is its place in the subnet; `store` is the folder for its disk, else in memory.
-        """
+        """Make a machine on a layer; `offset` is its place in the subnet."""
         self.layer = layer
         self.network = net or network.shared()
         self.name = self.network.next_name()
@@ -68,8 +64,7 @@ class Host:
         self.offsets = [self.network.take(wanted)]
         for number in range(1, addresses):
             self.offsets.append(self.network.take(self.offsets[0] + number))
-        base = self.network.folder / ("memory" if memory else "disk")
-        self.folder = store or base / self.name
+        self.folder = self.network.folder / ("memory" if memory else "disk") / self.name
         self.root = self.network.folder / "roots" / self.name
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader: int | None = None

@@ -1,14 +1,20 @@
 """Base systems and layers on them, each built once and kept until what it is made from changes."""
 
 import hashlib
+import json
+import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
-from lab import shell, surroundings
+from lab import namespace, shell, surroundings
 from lab.host import Host
-from lab.layers import Layer
+from lab.layers import Identity, Layer
 from lab.network import Network
 from lab.place import cache, locked, require
 
@@ -16,6 +22,8 @@ SUITES = ("trixie", "bookworm")
 MINIMAL = (
     "systemd,systemd-sysv,dbus,iproute2,netbase,ca-certificates,procps"  # and no Python on purpose
 )
+# Those that nobody asked for in this time make room when a new one of the same name is built.
+UNUSED = 2 * 24 * 3600
 # A run proves passwords many thousand times, which took a fifth of it: here the same hash is made
 # at the least cost that there is (pam_unix(8), rounds).
 CHEAP_HASHES = (
@@ -44,7 +52,8 @@ def _bootstrap(suite: str, folder: Path) -> None:
         options += [f"--include={MINIMAL}", f"--customize-hook={CHEAP_HASHES}"]
         argv = ["mmdebstrap", "--variant=minbase", *options, suite]
         packed = Path(scratch, "root.tar")
-        shell.run([*argv, str(packed)], timeout=900)
+        with namespace.outside():
+            shell.run([*argv, str(packed)], timeout=900)
         shell.run(["tar", "-C", str(root), "--xattrs", "--xattrs-include=*", "-xpf", str(packed)])
         (root / "etc/apt/apt.conf.d/99mmdebstrap").unlink(missing_ok=True)
         (root / "etc/resolv.conf").chmod(0o644)
@@ -56,20 +65,53 @@ def layer(
     parent: Layer,
     name: str,
     key: str,
-    build: Callable[[Host], None],
+    build: Callable[[Host], Identity | None],
     net: Network | None = None,
 ) -> Layer:
-    """Give a layer that `build` made by working in a host; the same key gives the same layer."""
+    """Give a layer that `build` made by working in a host; the same key gives the same layer.
+
+    Whoever asks first builds it, others wait; what `build` says the host calls itself is kept.
+    """
     below = "\n".join(map(str, parent.folders))
     digest = hashlib.sha256(f"{below}\n{key}".encode()).hexdigest()[:12]
     folder = cache() / "images" / f"{name}-{digest}"
-    with locked(cache() / "images" / f"{name}-{digest}.lock"):
+    with locked(folder.with_suffix(".lock")):
         if not folder.is_dir():
-            store = folder.with_suffix(".building")
-            shutil.rmtree(store, ignore_errors=True)
-            with Host(parent, store=store, net=net) as host:
-                build(host)
-                host.fork()
-                (store / "console").unlink(missing_ok=True)
-                store.rename(folder)
-    return parent.above(folder / "upper", name)
+            _forget_unused(name)
+            _build(parent, folder, build, net)
+    known = folder / "identity"
+    identity = Identity(**json.loads(known.read_text())) if known.exists() else None
+    made = parent.above(folder / "upper", name, identity)
+    # with those below it: none may go before what stands on it
+    for used in made.folders:
+        os.utime(used.parent)
+    return made
+
+
+def _build(
+    parent: Layer, folder: Path, build: Callable[[Host], Identity | None], net: Network | None
+) -> None:
+    # made in memory, where to flush a file costs nothing: dpkg, Postfix and the program do it often
+    with Host(parent, net=net) as host:
+        identity = build(host)
+        host.fork()
+    store = folder.with_suffix(".building")
+    shutil.rmtree(store, ignore_errors=True)
+    store.mkdir()
+    shell.run(["cp", "-a", str(host.folder / "upper"), str(store)], timeout=300)
+    shutil.rmtree(host.folder)
+    if identity:
+        (store / "identity").write_text(json.dumps(asdict(identity)))
+    store.rename(folder)
+
+
+def _forget_unused(name: str) -> None:
+    ours = re.compile(rf"{re.escape(name)}-[0-9a-f]{{12}}(\.lock|\.building)?")
+    for path in (cache() / "images").iterdir():
+        # another process may be at it too
+        with suppress(FileNotFoundError):
+            if ours.fullmatch(path.name) and time.time() - path.stat().st_mtime > UNUSED:
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()

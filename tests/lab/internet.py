@@ -68,7 +68,7 @@ openssl x509 -req -days 3649 -in request -CA ca.pem -CAkey ca.key -extfile exten
 cat {domain}.key signed ca.pem >{domain}.pem
 """
 OUTSIDE = """
-table inet {bridge} {{
+table inet lab {{
     chain names {{
         type nat hook prerouting priority -100; policy accept;
         iifname "{bridge}" ip saddr != {dns} ip daddr != 198.18.0.0/15 meta l4proto {{ tcp, udp }} \
@@ -106,7 +106,7 @@ class Internet:
         zones = [*ZONES, *reverse_zones(self.network.net4, self.network.net6)]
         self.dns = Dns(host, zones)
         self.network.name_servers = [host.address]
-        rules = OUTSIDE.format(bridge=self.network.slot.bridge, dns=host.address)
+        rules = OUTSIDE.format(bridge=network.BRIDGE, dns=host.address)
         shell.run(["nft", "-f", "-"], stdin=rules)
         self.ca = host.get("/etc/lab/ca.pem")
         self._publish()

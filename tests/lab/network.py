@@ -1,4 +1,4 @@
-"""The lab's network: one bridge and one subnet for each process that runs hosts."""
+"""The lab's network: a namespace for each process that runs hosts, the same inside for all."""
 
 import atexit
 import ipaddress
@@ -6,44 +6,75 @@ import itertools
 import threading
 from pathlib import Path
 
-from lab import shell
-from lab.place import Slot, others_running
+from lab import namespace, shell
+from lab.errors import LabError
+from lab.place import Slot, others_running, require
 from lab.reaper import Reaper
 
 # What the build machine is set to while a network is there. Each machine's systemd watches files:
 # where dozens run, the usual 128 for a user are soon used up, and services fail to start.
-SETTINGS = {
-    Path("/proc/sys/net/ipv4/ip_forward"): 1,
-    Path("/proc/sys/fs/inotify/max_user_instances"): 4096,
-}
-FIRST_HOST = 257  # below are the gateway and the hosts of the small internet
-RULES = """
-table inet {bridge} {{
+FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+SETTINGS = {FORWARD: 1, Path("/proc/sys/fs/inotify/max_user_instances"): 4096}
+BRIDGE, UPLINK = "lab", "uplink"
+NET4 = ipaddress.IPv4Network("198.18.0.0/20")
+NET6 = ipaddress.IPv6Network("fd00:6d77::/64")
+# each process's way out, by its place: the far end of each is on the build machine
+UPLINKS = list(ipaddress.IPv4Network("198.19.255.0/24").subnets(new_prefix=30))
+APPLIED = 257  # below are the gateway and the hosts of the small internet
+FIRST_HOST = 258
+CARD = "02:6d:77:00"
+INSIDE = f"""
+table inet lab {{
     chain forward {{
         type filter hook forward priority -10; policy accept;
-        iifname "{bridge}" ip daddr 198.18.0.0/15 oifname != "{bridge}" drop
-        iifname "{bridge}" oifname != "{bridge}" tcp dport {{ 25, 465, 587 }} reject
+        iifname "{BRIDGE}" ip daddr 198.18.0.0/15 oifname != "{BRIDGE}" drop
+        iifname "{BRIDGE}" oifname != "{BRIDGE}" tcp dport {{ 25, 465, 587 }} reject
     }}
     chain refuse {{
         type filter hook prerouting priority -10; policy accept;
-        iifname "{bridge}" ip6 daddr 2000::/3 reject with icmpv6 no-route
+        iifname "{BRIDGE}" ip6 daddr 2000::/3 reject with icmpv6 no-route
     }}
     chain outside {{
         type nat hook postrouting priority 100; policy accept;
-        ip saddr {net4} oifname != "{bridge}" masquerade
+        oifname "{UPLINK}" masquerade
     }}
 }}
+"""
+OUTSIDE = """
+table inet {name} {{
+    chain outside {{
+        type nat hook postrouting priority 100; policy accept;
+        ip saddr {inner} oifname != "{name}" masquerade
+    }}
+}}
+"""
+WAY_OUT = """\
+link add {name} type veth peer name {uplink} netns {name}
+addr add {outer}/30 dev {name}
+link set {name} up
+"""
+WITHIN = """\
+link set lo up
+addr add {inner}/30 dev {uplink}
+link set {uplink} up
+route add default via {outer}
+link add {bridge} address {card}:00:01 type bridge
 """
 
 
 class Network:
-    """A bridge with a way out to package mirrors; closing removes all that hangs on it."""
+    """The network that this process lives in, with a way out to package mirrors.
+
+    Closing it removes all that hangs on it, and takes the process back.
+    """
+
+    net4, net6 = NET4, NET6
 
     def __init__(self) -> None:
+        require()
+        if namespace.entered() or threading.current_thread() is not threading.main_thread():
+            raise LabError("a process has one network of the lab, which its main thread opens")
         self.slot = Slot.take()
-        number = self.slot.number
-        self.net4 = list(ipaddress.IPv4Network("198.18.0.0/15").subnets(new_prefix=20))[number]
-        self.net6 = ipaddress.IPv6Network(f"fd00:6d77:{number:x}::/64")
         self.name_servers: list[str] = []
         self._taken: set[int] = set()
         self._numbers = itertools.count(1)
@@ -53,7 +84,11 @@ class Network:
         self._reaper = Reaper(self.slot)
         atexit.register(self.close)
         self.folder = self.slot.folder
-        self._start()
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
 
     def _start(self) -> None:
         memory = self.folder / "memory"
@@ -61,22 +96,33 @@ class Network:
         shell.run(
             ["mount", "-t", "tmpfs", "-o", "size=60%,mode=755", "mailwizard-lab", str(memory)]
         )
-        bridge = self.slot.bridge
-        shell.run(["ip", "link", "add", bridge, "type", "bridge"])
-        accept_dad = Path("/proc/sys/net/ipv6/conf", bridge, "accept_dad")
-        accept_dad.write_text("0")
-        shell.run(["ip", "link", "set", bridge, "up"])
-        self.add_address(1)
         for path, least in SETTINGS.items():
             if int(self._settings[path]) < least:
                 path.write_text(str(least))
-        shell.run(["nft", "-f", "-"], stdin=RULES.format(bridge=bridge, net4=self.net4))
+        self._lay_uplink()
+        namespace.enter(self.slot.network)
+        FORWARD.write_text("1")
+        Path("/proc/sys/net/ipv6/conf", BRIDGE, "accept_dad").write_text("0")
+        shell.run(["ip", "link", "set", BRIDGE, "up"])
+        self.add_address(1)
+        shell.run(["nft", "-f", "-"], stdin=INSIDE)
+
+    def _lay_uplink(self) -> None:
+        name = self.slot.network
+        outer, inner = list(UPLINKS[self.slot.number].hosts())
+        words = {"name": name, "uplink": UPLINK, "bridge": BRIDGE, "card": CARD}
+        words |= {"outer": str(outer), "inner": str(inner)}
+        # the first thing made and the last one swept: while it is there, something may be
+        shell.run(["ip", "netns", "add", name])
+        shell.run(["ip", "-batch", "-"], stdin=WAY_OUT.format(**words))
+        shell.run(["ip", "-n", name, "-batch", "-"], stdin=WITHIN.format(**words))
+        shell.run(["nft", "-f", "-"], stdin=OUTSIDE.format(name=name, inner=inner))
 
     def add_address(self, offset: int) -> tuple[str, str]:
-        """Give the build machine itself one more address in the lab, for a scripted peer."""
+        """Give this process itself one more address in the lab, for a scripted peer."""
         addresses = self.address(offset), self.address6(offset)
         for address, length in zip(addresses, (self.net4.prefixlen, 64), strict=True):
-            argv = ["ip", "addr", "add", f"{address}/{length}", "dev", self.slot.bridge]
+            argv = ["ip", "addr", "add", f"{address}/{length}", "dev", BRIDGE]
             shell.run([*argv, *(["nodad"] if ":" in address else [])])
         return addresses
 
@@ -90,7 +136,7 @@ class Network:
 
     @property
     def gateway(self) -> str:
-        """Give the build machine's address in the lab."""
+        """Give the address that this process has in the lab, which leads out of it."""
         return self.address(1)
 
     def take(self, wanted: int | None = None) -> int:
@@ -125,9 +171,9 @@ class Network:
         )
         veth = ["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name]
         shell.run(veth)
-        shell.run(["ip", "link", "set", name, "master", self.slot.bridge, "up"])
+        shell.run(["ip", "link", "set", name, "master", BRIDGE, "up"])
         # Neighbours remember for seconds which card has an address: the next host there has it too.
-        card = f"02:6d:77:{self.slot.number:02x}:{offsets[0] >> 8:02x}:{offsets[0] & 255:02x}"
+        card = f"{CARD}:{offsets[0] >> 8:02x}:{offsets[0] & 255:02x}"
         lines = ["link set lo up", f"link set eth0 address {card}", "link set eth0 up"]
         for offset in offsets:
             lines.append(f"addr add {self.address(offset)}/{self.net4.prefixlen} dev eth0")
@@ -145,6 +191,7 @@ class Network:
         if not self._open:
             return
         self._open = False
+        namespace.leave()
         self.slot.sweep()
         if not others_running(self.slot):
             for path, before in self._settings.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from lab import cgroups, leavings, shell
+from lab import cgroups, leavings, namespace, shell
 from lab.errors import LabError
 
 SLOTS = 32
@@ -56,7 +56,6 @@ class Slot:
     @classmethod
     def take(cls) -> "Slot":
         """Take the first free place, after removing what dead processes left in free ones."""
-        require()
         with taking():
             free = [slot for number in range(SLOTS) if (slot := cls.try_number(number))]
             if not free:
@@ -85,12 +84,12 @@ class Slot:
 
     @property
     def prefix(self) -> str:
-        """Give what the names of this slot's machines, interfaces and namespaces begin with."""
+        """Give what the names of this slot's machines and their namespaces begin with."""
         return f"mw{self.number}h"
 
     @property
-    def bridge(self) -> str:
-        """Name the bridge, which is also the name of the nft table."""
+    def network(self) -> str:
+        """Name the namespace that the process lives in, its way out, and the nft table for it."""
         return f"mwlab{self.number}"
 
     def release(self) -> None:
@@ -107,28 +106,24 @@ class Slot:
         return True
 
     def sweep(self) -> None:
-        """Remove machines, mounts, namespaces, the bridge and the files of this place."""
+        """Remove machines, mounts, namespaces, the way out and the files of this place."""
         for group in cgroups.named(self.prefix):
             cgroups.remove(group)
         unmount_below(self.folder)
-        netns = Path("/run/netns")
-        for entry in netns.iterdir() if netns.is_dir() else ():
-            if entry.name.startswith(self.prefix):
-                shell.run(["ip", "netns", "del", entry.name], check=False)
-        there = cards()
-        for card in there:
-            if card == self.bridge or card.startswith(self.prefix):
-                shell.run(["ip", "link", "del", card], check=False)
-        if self.bridge in there:
-            shell.run(["nft", "delete", "table", "inet", self.bridge], check=False)
+        with namespace.outside():
+            self._sweep_network()
         leavings.remove(f"{self.prefix}*")
         shutil.rmtree(self.folder, ignore_errors=True)
 
-
-def cards() -> list[str]:
-    """Name the network interfaces here; in a container /sys may show those of another place."""
-    rows = shell.run(["ip", "-brief", "link"]).stdout.splitlines()
-    return [row.split()[0].partition("@")[0] for row in rows]
+    def _sweep_network(self) -> None:
+        there = namespace.named()
+        for name in there:
+            if name.startswith(self.prefix):
+                shell.run(["ip", "netns", "del", name], check=False)
+        if self.network in there:
+            shell.run(["nft", "delete", "table", "inet", self.network], check=False)
+            shell.run(["ip", "link", "del", self.network], check=False)
+            shell.run(["ip", "netns", "del", self.network], check=False)
 
 
 def unmount_below(folder: Path) -> None:

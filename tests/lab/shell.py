@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab.errors import CommandFailed
 
@@ -56,6 +57,12 @@ def run(
     if check and not done.ok:
         raise CommandFailed(done.argv, done.status, done.stdout, done.stderr)
     return done
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and only waits to be noticed does not."""
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "\nState:\tZ" not in status.read_text()
 
 
 def text(data: bytes) -> str:

@@ -21,10 +21,12 @@ verifies mail does not.
 through the filter, and nothing is looked for. With FOR_SPAM it is: half a second of a processor for
 each message. With UNFILTERED there is no filter, for tests that are about other things.
 
-The packages are kept between sessions (until what they are made from changes), the rest is made
-once by each test process that asks for it. An applied host knows its own address: the first one
-booted from the layer has it again. Another one beside it has another address, and `applied_host`
-applies the steps to it again; `fresh_host(prepared.applied(suite))` does not.
+Each is made by whoever asks first, for all: the packages until what they are made from changes, the
+rest until anything in the checkout does, but for a day at most (a signing key's name has the month
+in it). An applied host knows its own address, one that no other kind of host is given: the first
+one booted from the layer has it again, in every test process. Another one beside it has another
+address, and `applied_host` applies the steps to it again; `fresh_host(prepared.applied(suite))`
+does not.
 """
 
 from __future__ import annotations
@@ -34,9 +36,11 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
-from lab import images
+from lab import images, network, shell
 from lab.host import Host
 from lab.internet import Internet
 from lab.layers import Identity, Layer
@@ -48,9 +52,12 @@ ANSWERS = "/root/answers.toml"
 # the account that the program makes, with its password, which checks log in with
 LOGIN, SECRET, PASSWORD = "carol", "/root/carol-password", "a Sound-Password of 2 words"
 FQDN, DOMAIN = "mail.example.test", "example.test"
-LEFT_OUT = ("./.*", "__pycache__", "./tests", "./screenshots", "./build", "*.egg-info")
+LEFT_OUT = ("./.*", "__pycache__", "./tests", "./screenshots", "./build", "./dist", "*.egg-info")
 # The addresses of strangers whom probes make up have no name: the lab says so, at once, by itself.
 STRANGERS = ("18.198.in-addr.arpa", "19.198.in-addr.arpa", "d.f.ip6.arpa")
+# What the other layers are made from beside it, and with what.
+MAKERS = ("tests/lab", "tests/support")
+DIGEST = 'tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -c "$@" | sha256sum'
 # What the packages and the launcher's environment are made from.
 MADE_FROM = ("mailwizard", "requirements.txt", "pyproject.toml", "wizard/transaction.py")
 INSTALL = """
@@ -109,6 +116,8 @@ enabled = false
 [opendmarc]
 enabled = false
 """
+# a plain Debian in the place that is kept for applied hosts
+PLAIN = Identity("debian", "debian.test", network.APPLIED)
 # the environment's own Python, with the program in it
 PYTHON = "$(echo /usr/local/lib/mailwizard/env-*/bin/python) -I"
 
@@ -147,8 +156,19 @@ def publish(internet: Internet, host: Host) -> None:
     internet.dns.update((owner, "TXT", text) for owner, text in records(host).items())
 
 
+@cache
+def sources() -> str:
+    """Tell by a digest what goes into the layers, the program as it is copied there."""
+    skipped = [f"--exclude={pattern}" for pattern in LEFT_OUT]
+    parts = (
+        ["-C", str(CHECKOUT), *skipped, "."],
+        ["-C", str(CHECKOUT), "--exclude=__pycache__", *MAKERS],
+    )
+    return "".join(shell.run(["sh", "-c", DIGEST, "sh", *part]).stdout for part in parts)
+
+
 class Prepared:
-    """The layers of this test process, each made when it is first asked for.
+    """The layers for tests, each made when it is first asked for.
 
     packages: what they stand on, where that is more than the packages of all steps.
     """
@@ -158,21 +178,37 @@ class Prepared:
     ) -> None:
         self.internet = internet
         self._packages = packages or with_packages
-        self._ready: dict[str, Layer] = {}
-        self._applied: dict[tuple[str, str], Layer] = {}
         for zone in STRANGERS:
             if zone not in internet.dns.zones:
                 internet.dns.add_zone(zone)
 
     def ready(self, suite: str) -> Layer:
         """A host with all packages, on which the program has never run."""
-        if suite not in self._ready:
-            with Host(self._packages(suite, self.internet), net=self.internet.network) as host:
-                _put_checkout(host)
-                layer = host.fork(f"ready-{suite}")
-            # nobody knows its name yet: the next host may have any place in the network
-            self._ready[suite] = replace(layer, identity=None)
-        return self._ready[suite]
+        # nobody knows its name yet: the next host may have any place in the network
+        below, key = self._packages(suite, self.internet), sources()
+        return images.layer(below, f"ready-{suite}", key, _put_checkout, self.internet.network)
+
+    def applied(self, suite: str, filtering: str = UNSCANNED) -> Layer:
+        """A host on which every step is applied and verified."""
+
+        def apply(host: Host) -> None:
+            self._apply(host, filtering)
+
+        return self.configured(suite, "applied", apply, filtering)
+
+    def configured(
+        self, suite: str, name: str, configure: Callable[[Host], None], key: str = ""
+    ) -> Layer:
+        """A host that a function made FQDN, at the address that it knows."""
+
+        def build(host: Host) -> Identity:
+            self.internet.register(host, FQDN, mx=DOMAIN)
+            configure(host)
+            return Identity("mail", FQDN, host.offsets[0])
+
+        below = replace(self.ready(suite), identity=PLAIN)
+        whole = f"{sources()}{datetime.now(UTC).date()}{key}"
+        return images.layer(below, f"{name}-{suite}", whole, build, self.internet.network)
 
     @contextmanager
     def ready_host(self, suite: str) -> Iterator[Host]:
@@ -180,17 +216,6 @@ class Prepared:
         with Host(self.ready(suite), net=self.internet.network) as host:
             self.internet.register(host, FQDN, mx=DOMAIN)
             yield host
-
-    def applied(self, suite: str, filtering: str = UNSCANNED) -> Layer:
-        """A host on which every step is applied and verified."""
-        kind = (suite, filtering)
-        if kind not in self._applied:
-            with Host(self.ready(suite), net=self.internet.network) as host:
-                self._apply(host, filtering)
-                offset = host.offsets[0]
-                layer = host.fork(f"applied{len(self._applied)}-{suite}")
-            self._applied[kind] = replace(layer, identity=Identity("mail", FQDN, offset))
-        return self._applied[kind]
 
     @contextmanager
     def applied_host(self, suite: str, filtering: str = UNSCANNED) -> Iterator[Host]:

@@ -12,6 +12,7 @@ from lab.layers import Layer
 from support.applied import (
     ANSWERS,
     CHECKOUT,
+    FOR_SPAM,
     LAUNCHER,
     LEFT_OUT,
     PASSWORD,
@@ -22,7 +23,24 @@ from support.applied import (
 )
 
 # What the launcher's environment is made from.
-MADE_FROM = ("mailwizard", "requirements.txt", "pyproject.toml")
+MADE_FROM = ("mailwizard", "requirements.txt", "pyproject.toml", "wizard/platform/apt.py")
+# Every package of a run on such a host is downloaded before, and none by the run itself.
+DOWNLOAD = """
+import subprocess, sys
+from mailwizard import platform
+from mailwizard.answers import Answers
+from mailwizard.engine import Engine
+from mailwizard.host import LocalHost
+from mailwizard.journal import Journal
+from mailwizard.platform import managers
+from mailwizard.steps import STEPS
+
+host = LocalHost(platform.here(), sys.argv[1])
+journal = Journal(f"{host.state_dir}/journal.db", platform.machine_id())
+engine = Engine(STEPS, Answers.load("/root/answers.toml", STEPS), host, journal)
+names = engine.missing_packages(step.id for step in engine.wanted())
+subprocess.run(managers.manager_of(host.platform).download(names), check=True)
+"""
 WORKERS = (
     *("support/killing.py", "support/sweeping.py", "support/drifting.py", "support/undone.py"),
     "lab/tree.py",
@@ -39,19 +57,19 @@ password = {{ file = "{SECRET}" }}
 
 
 def launched(suite: str, internet: Internet) -> Layer:
-    """A minimal Debian with two logins, apt's lists and the launcher's environment."""
+    """A minimal Debian with two logins, apt's lists and archives, the launcher's environment."""
     digest = hashlib.sha256(b"".join((CHECKOUT / name).read_bytes() for name in MADE_FROM))
-    key = f"{digest.hexdigest()} {PLACE} 1"
+    key = f"{digest.hexdigest()} {PLACE} {DOWNLOAD}"
     parent, net = images.base(suite), internet.network
     return replace(images.layer(parent, f"launched-{suite}", key, _launch, net), identity=None)
 
 
 def _launch(host: Host) -> None:
     host.run("useradd -m -s /bin/bash alice && useradd -m -s /bin/bash bob")
-    put_checkout(host)
-    host.run("apt-get update", timeout=300)
+    put_checkout(host, filtering=FOR_SPAM)
     host.run([LAUNCHER, "answers"], timeout=600)
-    host.run("apt-get clean")
+    host.run("apt-get clean && apt-get update", timeout=300)
+    host.run(f"{PYTHON} - $(mktemp -d) <<'END'\n{DOWNLOAD}\nEND", timeout=600)
 
 
 def put_checkout(host: Host, more: str = OPTIONAL, filtering: str = UNSCANNED) -> None:

@@ -71,7 +71,7 @@ def made_world(tmp_path: Path) -> Iterator[World]:
     first, second = Server("127.0.0.2"), Server("127.0.0.3")
     own, public = Server("127.0.0.4", recursive=True), Server("127.0.0.5", recursive=True)
     with serving(first, second, own, public) as port:
-        where = Where((own.address,), ((public.address,),), port, 4.0)
+        where = Where((own.address,), ((public.address,),), port, seconds=20)
         host = LocalHost(TRIXIE, str(tmp_path / "state"))
         world = World(first, second, own, public, where, host)
         for each in world.everyone:

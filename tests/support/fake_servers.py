@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Self
 
+from support.clocks import HUNG
+
 Script = Callable[[socket.socket], None]
 
 
@@ -52,7 +54,8 @@ class FakeServer:
 
 
 def silent(connection: socket.socket) -> None:
-    """Accepts and says nothing."""
+    """Accepts and says nothing; hangs up on whoever waits for ever."""
+    connection.settimeout(HUNG)
     connection.recv(1)
 
 
@@ -62,8 +65,8 @@ def reset(connection: socket.socket) -> None:
 
 
 def drip(connection: socket.socket) -> None:
-    """Sends one byte of a line that never ends, again and again."""
-    while True:
+    """Sends one byte of a line that never ends, again and again; hangs up as `silent` does."""
+    for _ in range(int(HUNG / 0.05)):
         connection.sendall(b"2")
         time.sleep(0.05)
 

@@ -7,6 +7,7 @@ process, so that Python starts once.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -171,8 +172,19 @@ def _become(
         os._exit(code)
 
 
+def serve() -> None:
+    """Each line in asks for a run, `[PROBES, ARGUMENT...]` as JSON; how it ended is a line out."""
+    for line in sys.stdin:
+        probes, *argv = json.loads(line)
+        ended = run(argv, probes=probes)
+        print(json.dumps([ended.code, ended.said]), flush=True)
+
+
 def main() -> None:
     """`killing.py POINT ARGUMENT...`: one run without probes; its points, unless it was killed."""
+    if sys.argv[1:] == ["serve"]:
+        serve()
+        return
     ended = run(sys.argv[2:], last=int(sys.argv[1]))
     print("\n".join(ended.points))
     print("killed" if ended.killed else ended.said, file=sys.stderr)

@@ -8,16 +8,30 @@ from contextlib import contextmanager
 from lab.host import Host
 from support.program import STATE
 
-# the command line of every process, again and again
-WATCH = (
-    "echo $$ >/run/watcher; "
-    "while :; do cat /proc/[0-9]*/cmdline; sleep 0.02; done >/run/seen 2>/dev/null"
-)
-# What would end between two looks lasts: this is found first in the program's search path.
+# the command line of every process, again and again; how many times is told after each look
+WATCH = """
+echo $$ >/run/watcher
+looks=0
+while :; do
+    cat /proc/[0-9]*/cmdline
+    looks=$((looks + 1))
+    echo $looks >/run/looks.new
+    mv /run/looks.new /run/looks
+    sleep 0.1
+done >/run/seen 2>/dev/null
+"""
+# What would end between two looks lasts until a whole one was taken: this is found first in the
+# program's search path.
 LASTING = """
+echo 0 >/run/looks
 for name in postmap chpasswd; do
-    real=$(command -v $name) slow=/usr/local/sbin/$name
-    printf '#!/bin/sh\\nsleep 0.2\\nexec %s "$@"\\n' "$real" >$slow
+    slow=/usr/local/sbin/$name
+    cat >$slow <<END
+#!/bin/sh
+read -r before </run/looks
+until read -r now </run/looks && [ \\$now -ge \\$((before + 2)) ]; do sleep 0.05; done
+exec $(command -v $name) "\\$@"
+END
     chmod 0755 $slow
 done
 """

@@ -25,7 +25,7 @@ DEFINITIONS = (
 )
 SCANS = """
 import socket, time
-for _ in range(100):
+for _ in range(600):
     time.sleep(0.1)
     try:
         with socket.socket(socket.AF_UNIX) as clamd:
@@ -87,7 +87,7 @@ def stopped(host: Host, *units: str) -> Iterator[None]:
 
 def drained(host: Host) -> None:
     """Have the queue flushed, and see that nothing stays in it."""
-    for _ in range(60):
+    for _ in range(180):
         host.run("postqueue -f")
         if "empty" in host.run("postqueue -p").stdout:
             return

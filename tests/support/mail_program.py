@@ -46,7 +46,7 @@ def fetch(wish: dict[str, Any]) -> dict[str, Any]:
     with imaplib.IMAP4_SSL(SERVER, 993, ssl_context=ssl.create_default_context()) as server:
         server.login(wish["user"], wish["password"])
         server.select("INBOX", readonly=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             server.noop()
             _, found = server.search(None, "SUBJECT", f'"{wish["subject"]}"')

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
+from support.clocks import HUNG
 
 ROOT = Path(__file__).parents[2]
 FAKE = ROOT / "tests/unit/plain/fake_engine.py"
@@ -35,7 +36,7 @@ class Person:
             [str(FAKE), str(memory), *arguments],
             env=environ,
             encoding="utf-8",
-            timeout=15,
+            timeout=HUNG,
             dimensions=(24, 80),
         )
         self.child.logfile_read = self.log

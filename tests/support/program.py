@@ -21,7 +21,7 @@ STATE = "/var/lib/mailwizard"
 NOT_OURS = ("/etc/.updated", "/etc/machine-id", "/etc/resolv.conf")
 PROVIDERS = ("gmail-smtp-in.l.google.com", "outlook-com.olc.protection.outlook.com")
 UNITS = ("postfix", "postfix@-", "dovecot", "amavis", "opendkim", "opendmarc")
-LEFT_OUT = ("./.*", "__pycache__", "./tests", "./screenshots", "./build", "*.egg-info")
+LEFT_OUT = ("./.*", "__pycache__", "./tests", "./screenshots", "./build", "./dist", "*.egg-info")
 
 
 def put_checkout(host: Host, place: str = PLACE) -> None:
@@ -128,7 +128,7 @@ def mails(host: Host, login: str) -> list[str]:
     return [path.read_text(errors="replace") for path in found]
 
 
-def arrives(host: Host, login: str, text: str, timeout: float = 20) -> str:
+def arrives(host: Host, login: str, text: str, timeout: float = 60) -> str:
     """Wait for the message that holds a text."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -88,7 +88,21 @@ class RecordedLook:
         if known := self.answers.get(shlex.join(argv)):
             return known
         program = self.programs.get(argv[0])
-        return program(self, argv, stdin) if program else None
+        return program(self, argv, stdin) if program else self._parameters(argv)
+
+    def _parameters(self, argv: Sequence[str]) -> Completed | None:
+        """What postconf says of some parameters, or of all, where it is recorded for some."""
+        options = argv[:3] if argv[1:2] == ["-c"] else argv[:1]
+        options = [*options, *(["-x"] if "-x" in argv else [])]
+        told = {
+            line.partition(" =")[0]: line
+            for command, answer in self.answers.items()
+            if argv[0] == "postconf" and shlex.split(command)[: len(options)] == options
+            for line in answer.out.splitlines()
+        }
+        names = argv[len(options) :] or list(told)
+        rows = [told[name] for name in names if name in told]
+        return Completed(tuple(argv), 0, "".join(f"{row}\n" for row in rows)) if told else None
 
     def _is_folder(self, path: str) -> bool:
         inside = path.rstrip("/") + "/"

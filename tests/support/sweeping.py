@@ -11,6 +11,7 @@ and the lab's tree.py. Each step is swept on a host on which those before it are
 and so is the run of all steps, killed at a few points of all of them. Without --all these are the
 points at which something new is on disk since the one before, and of these all of the first change
 of each kind and a few more: one half in one way, the other in the other, and swapped for --turn 1.
+On the same host, runs are also cut a moment after a command began: every fourth, or all of them.
 
 After each round the host is as it was at first, times included; that is what the round has shown,
 and so the next point may use the same host. The state folder alone is put back in between, and the
@@ -31,6 +32,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 from lab import tree
@@ -46,10 +48,11 @@ from mailwizard.steps import STEPS
 
 STATE = "/var/lib/mailwizard"
 PRISTINE = "/root/pristine"
+DEBCONF, DATABASES = "/var/cache/debconf", ("config.dat", "templates.dat")
 # what is kept of the host as it was: where, and of what
 KEPT = {
     PRISTINE: "/etc",
-    f"{PRISTINE}-debconf": "/var/cache/debconf",
+    f"{PRISTINE}-debconf": DEBCONF,
     f"{PRISTINE}-state": STATE,
 }
 APPLY = ("apply", "-a", "/root/answers.toml", "--yes")
@@ -102,7 +105,9 @@ def _said(*argv: str) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
 
 
-def _entries(source: str) -> str:
+@cache
+def _entries(source: str, _content: str) -> str:
+    """What a compiled table says; it is read anew for other bytes."""
     lines = _said("postmap", "-s", f"hash:{source}").splitlines(True)
     # postalias notes the moment (postalias(1))
     return "".join(sorted(line for line in lines if not line.startswith("YP_LAST_MODIFIED")))
@@ -111,14 +116,22 @@ def _entries(source: str) -> str:
 def picture() -> Picture:
     """The host as it is now."""
     files = comparable(tree.read(Path("/"), ["/etc"], []))
-    tables = {name: _entries(name[:-3]) for name in files if name.endswith(".db")}
+    tables = {
+        name: _entries(name[:-3], entry.content)
+        for name, entry in files.items()
+        if name.endswith(".db")
+    }
     rest = {"kernel host name": socket.gethostname()}
-    rest["debconf"] = "".join(sorted(_said("debconf-show", "postfix").splitlines(True)))
-    for unit in UNITS:
-        shown = _said("systemctl", "show", "-p", "ActiveState,UnitFileState", unit)
-        # as its package brings it, amavis fails on a host without a full name
-        rest[unit] = shown.replace("=failed", "=inactive")
+    rest["debconf"] = _debconf(*(Path(DEBCONF, name).read_bytes() for name in DATABASES))
+    shown = _said("systemctl", "show", "-p", "Id,ActiveState,UnitFileState", *UNITS)
+    # as its package brings it, amavis fails on a host without a full name
+    rest["units"] = shown.replace("=failed", "=inactive")
     return Picture(files, tables, rest)
+
+
+@cache
+def _debconf(*_databases: bytes) -> str:
+    return "".join(sorted(_said("debconf-show", "postfix").splitlines(True)))
 
 
 def _password_is_set() -> bool:
@@ -145,8 +158,7 @@ def _keys_are_whole() -> bool:
 
 def _is_served(port: int) -> bool:
     """Whether the port shows the certificate on disk; a daemon told to reload may take a moment."""
-    chain = Path(CHAIN)
-    wanted = chain.read_text().partition("-----END")[0] if chain.exists() else "nothing"
+    wanted = Path(CHAIN).read_text().partition("-----END")[0]
     for _ in range(20):
         with contextlib.suppress(OSError):
             if ssl.get_server_certificate(("127.0.0.1", port)).startswith(wanted):
@@ -160,30 +172,37 @@ TRUTHS: dict[str, Callable[[], bool]] = {
     "the account has the password of the answers": _password_is_set,
     "key and certificate fit": _certificate_fits,
     "what signs mail is a whole key": _keys_are_whole,
-    "Dovecot shows the certificate on disk": lambda: _is_served(993),
-    "Postfix shows the certificate on disk": lambda: _is_served(465),
+}
+SERVED = {
+    "Dovecot shows the certificate on disk": 993,
+    "Postfix shows the certificate on disk": 465,
 }
 
 
-@dataclass(frozen=True)
-class Swept:
-    """What was found in the rounds of one run."""
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    points: list[str]
-    undo_points: list[str]
-    tried: list[int]
-    found: list[str]
+
+def _truths() -> dict[str, Callable[[], bool]]:
+    """Those that hold now; before a daemon listens and has a certificate it shows none."""
+    held = {name: holds for name, holds in TRUTHS.items() if holds()}
+    for name, port in SERVED.items():
+        if Path(CHAIN).exists() and _listens(port) and _is_served(port):
+            held[name] = partial(_is_served, port)
+    return held
 
 
 class Sweep:
     """The rounds of one step, or of all, and what was found wrong in them."""
 
-    def __init__(self, step: str, during: bool) -> None:
+    def __init__(self, step: str) -> None:
         self.apply = (*APPLY, *([step] if step else []))
         self.undo_it = ("undo", step or "--all", "--yes")
         self.step = step or "all steps"
-        self.during = during
         self.found: list[str] = []
+        self.tried: list[int] = []
+        self.cut: list[int] = []
         self.before = picture()
         for kept, place in KEPT.items():
             shutil.rmtree(kept, ignore_errors=True)
@@ -193,7 +212,7 @@ class Sweep:
         self.points = done.points
         self.check(done.code == 0, "uninterrupted apply", done)
         self.applied = picture()
-        self.truths = [name for name, holds in TRUTHS.items() if holds()]
+        self.truths = _truths()
         undone = killing.run(self.undo_it)
         self.undo_points = undone.points
         self.undo_turn: Iterator[int] = iter(())
@@ -201,20 +220,24 @@ class Sweep:
         self.is_as_before("uninterrupted undo")
         self.reset()
 
-    def rounds(self, on: Sequence[int], back: Sequence[int]) -> Swept:
-        """Gone on with after a kill at each of the first points, gone back after the others."""
+    def rounds(self, on: Sequence[int], back: Sequence[int], *, during: bool = False) -> None:
+        """Gone on with after a kill at each of the first points, gone back after the others.
+
+        during: killed in the middle of the command that begins there.
+        """
+        (self.cut if during else self.tried).extend([*on, *back])
         self.undo_turn = _spread(len(self.undo_points), len(on))
         for n in sorted({*on, *back}):
             for gone_on in (*([True] if n in on else []), *([False] if n in back else [])):
-                what = f"{self.step}: killed at {n} ({self.points[n - 1]})"
-                self.killed(self.apply, n, what)
+                moment = "during" if during else "at"
+                what = f"{self.step}: killed {moment} {n} ({self.points[n - 1]})"
+                self.killed(self.apply, n, what, during)
                 if gone_on:
-                    what = self.gone_on(what)
+                    what = self.gone_on(what, during)
                 done = killing.run(self.undo_it)
                 self.check(done.code == 0, f"{what}: undo", done)
                 self.is_as_before(what)
                 self.reset()
-        return Swept(self.points, self.undo_points, [*on, *back], self.found)
 
     def check(self, good: bool, what: str, done: killing.Ended | None = None) -> None:
         if not good:
@@ -240,8 +263,8 @@ class Sweep:
                 if path in self.before.files:
                     kept = PRISTINE + path.removeprefix("/etc")
                     subprocess.run(["cp", "-a", "--", kept, path], check=True)
-        for name in ("config.dat", "templates.dat"):
-            shutil.copy2(f"{PRISTINE}-debconf/{name}", f"/var/cache/debconf/{name}")
+        for name in DATABASES:
+            shutil.copy2(f"{PRISTINE}-debconf/{name}", f"{DEBCONF}/{name}")
         subprocess.run(["systemctl", "reset-failed", *UNITS], check=False)
         subprocess.run(["systemctl", "restart", "postfix", "dovecot"], check=False)
 
@@ -251,10 +274,10 @@ class Sweep:
         if Path(f"{PRISTINE}-state").exists():
             subprocess.run(["cp", "-a", f"{PRISTINE}-state", STATE], check=True)
 
-    def killed(self, argv: Sequence[str], point: int, what: str) -> None:
-        done = killing.run(argv, last=point, during=self.during)
+    def killed(self, argv: Sequence[str], point: int, what: str, during: bool) -> None:
+        done = killing.run(argv, last=point, during=during)
         # a run that is killed in the middle of its last command may be quicker
-        self.check(done.killed or self.during, f"{what}: ended with {done.code}, not killed", done)
+        self.check(done.killed or during, f"{what}: ended with {done.code}, not killed", done)
         self.is_no_relay(what)
         states = killing.run(["status", "--json"])
         try:
@@ -269,17 +292,17 @@ class Sweep:
             result = proof.ask(look)
             self.check(result.outcome is not Outcome.FAIL, f"{what}: {result.said}")
 
-    def gone_on(self, what: str) -> str:
+    def gone_on(self, what: str, during: bool) -> str:
         """Take the run up again, then kill its undo; tell what was done so far."""
         done = killing.run(self.apply)
         self.check(done.code == 0, f"{what}, gone on", done)
         differing = self.applied.differs(picture(), times=False)
         self.check(not differing, f"{what}, gone on: differs from the uninterrupted: {differing}")
-        for name in self.truths:
-            self.check(TRUTHS[name](), f"{what}, gone on: not so: {name}")
+        for name, holds in self.truths.items():
+            self.check(holds(), f"{what}, gone on: not so: {name}")
         m = next(self.undo_turn)
         what += f", gone on, undo killed at {m} ({self.undo_points[m - 1]})"
-        self.killed(self.undo_it, m, what)
+        self.killed(self.undo_it, m, what, during)
         return what
 
 
@@ -313,24 +336,24 @@ def _shared(points: Sequence[int], turn: int) -> tuple[Sequence[int], Sequence[i
     return points[turn::2], points[1 - turn :: 2]
 
 
-def _sweeps(options: argparse.Namespace) -> Iterator[Swept]:
+def _sweeps(options: argparse.Namespace) -> Iterator[Sweep]:
     """The run of all steps first, then each step on top of those before it."""
     known: set[str] = {""}
-    if not options.during:
-        sweep = Sweep("", during=False)
-        few = _new(sweep.points)[FEW // 2 :: FEW]
-        yield sweep.rounds(*(_shared(few, options.turn) if not options.all else (few, few)))
+    sweep = Sweep("")
+    few = _new(sweep.points)[FEW // 2 :: FEW]
+    sweep.rounds(*(_shared(few, options.turn) if not options.all else (few, few)))
+    yield sweep
     for step in _wanted():
-        sweep = Sweep(step, options.during)
+        sweep = Sweep(step)
         numbers = range(1, len(sweep.points) + 1)
         commands = [n for n in numbers if sweep.points[n - 1].startswith("command:")]
         if options.all:
-            tried = commands if options.during else list(numbers)
-            yield sweep.rounds(tried, tried)
-        elif options.during:
-            yield sweep.rounds(*_shared(commands[options.turn * 2 :: 4], 0))
+            sweep.rounds(numbers, numbers)
+            sweep.rounds(commands, commands, during=True)
         else:
-            yield sweep.rounds(*_shared(_sample(sweep.points, known, SOME), options.turn))
+            sweep.rounds(*_shared(_sample(sweep.points, known, SOME), options.turn))
+            sweep.rounds(*_shared(commands[options.turn * 2 :: 4], 0), during=True)
+        yield sweep
         done = killing.run((*APPLY, step))
         sweep.check(done.code == 0, f"{step}: applied for the next one", done)
 
@@ -346,7 +369,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--turn", type=int, default=0)
     parser.add_argument("--all", action="store_true")
-    parser.add_argument("--during", action="store_true")
     options = parser.parse_args()
     begun = time.monotonic()
     swept = list(_sweeps(options))
@@ -355,6 +377,7 @@ def main() -> None:
         "points": sum(len(each.points) for each in swept),
         "undo_points": sum(len(each.undo_points) for each in swept),
         "tried": sum(len(each.tried) for each in swept),
+        "cut": sum(len(each.cut) for each in swept),
         "kinds": sorted(kinds - {""}),
         "found": sum(len(each.found) for each in swept),
         "seconds": round(time.monotonic() - begun, 1),

@@ -31,7 +31,7 @@ def on_disk(host: Host, chain: str) -> str:
     return sha256(ssl.PEM_cert_to_DER_cert(first + end)).hexdigest()
 
 
-def serves(host: Host, chain: str, timeout: float = 10) -> bool:
+def serves(host: Host, chain: str, timeout: float = 60) -> bool:
     """Tell whether all four ports serve what is on disk, as soon as a reload is over."""
     deadline, wanted = time.monotonic() + timeout, {on_disk(host, chain)}
     while {served(host, port) for port in PORTS} != wanted:

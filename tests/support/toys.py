@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.clocks import HUNG
+
 from mailwizard.answers import Answers
 from mailwizard.changes import FileContent, KeyedEntries, Service
 from mailwizard.engine import Engine
@@ -36,9 +38,9 @@ class ToyHost(LocalHost):
         **_: object,
     ) -> Completed:
         enabled, active = self.units.get(argv[-1], ("disabled", "inactive"))
-        if "StateChangeTimestampMonotonic" in argv:
-            return Completed(tuple(argv), 0, f"{self.changed.get(argv[-1], 7)}\n")
-        out = f"UnitFileState={enabled}\nActiveState={active}\n" if argv[1] == "show" else ""
+        since = f"StateChangeTimestampMonotonic={self.changed.get(argv[-1], 7)}"
+        shown = f"UnitFileState={enabled}\nActiveState={active}\n{since}\n"
+        out = shown if argv[1] == "show" else ""
         return Completed(tuple(argv), int(argv[0] in self.broken), out)
 
     def run(
@@ -69,7 +71,7 @@ class ToyProbe:
     id: str
     answer: Outcome | Callable[[], Result] = Outcome.PASS
     critical: bool = False
-    deadline: float = 5
+    deadline: float = HUNG
     title: str = "a toy"
     by_hand: str = "true"
 

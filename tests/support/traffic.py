@@ -16,6 +16,7 @@ from lab.errors import LabError
 from lab.host import Host
 from lab.internet import Internet
 from support.applied import DOMAIN, LOGIN, PASSWORD
+from support.clocks import HUNG, until
 
 PORTS = (465, 587)
 # as many messages as are given, each against the key that is given with it
@@ -99,6 +100,11 @@ class Traffic:
         while not self._over.is_set():
             self.look()
             self._over.wait(0.1)
+
+    def goes_on(self, more_than: int = 0) -> None:
+        """Return when two more are accepted, and more in all than this."""
+        wanted = max(len(self.accepted) + 2, more_than + 1)
+        until(lambda: len(self.accepted) >= wanted, 5 * HUNG, every=0.1)
 
     @contextmanager
     def flowing(self) -> Iterator[None]:

@@ -108,7 +108,7 @@ class FakeEngine:
         for line in fake_steps.APT:
             yield Output("packages", line)
         if self.prepare_hold is not None:
-            self.prepare_hold.wait(20)
+            self.prepare_hold.wait()
         if self.prepare_fails is not None:
             failed, self.prepare_fails = self.prepare_fails, None
             yield failed
@@ -130,7 +130,7 @@ class FakeEngine:
             yield ChangeStarted(step_id, item.title, item.preview.text, item.preview.is_diff)
             yield from self._lines(step_id)
             if self.hold is not None:
-                self.hold.wait(20)
+                self.hold.wait()
             if self.apply_fails is not None:
                 failed, self.apply_fails = self.apply_fails, None
                 self.state[step_id] = State.FAILED

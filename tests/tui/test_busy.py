@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
+from support.clocks import HUNG
 from textual.command import CommandPalette
 from textual.widgets import Static
 
@@ -16,6 +17,7 @@ from mailwizard.stages import State, StepPlan
 from mailwizard.tui import words
 from mailwizard.tui.app import WizardApp
 from mailwizard.tui.phases import Phase
+from mailwizard.tui.step import StepScreen
 from mailwizard.tui.welcome import WelcomeScreen
 from tui.fake_engine import FakeEngine
 from tui.walks import apply, at_step, go_to, phase, ready, text, until, wizard
@@ -108,7 +110,7 @@ async def test_a_step_that_is_left_while_it_asks_for_packages_does_not_begin() -
         def missing_packages(self, step_ids: Sequence[str]) -> tuple[str, ...]:
             if step_ids == ("postfix",):
                 asked.set()
-                answer.wait(20)
+                answer.wait(HUNG)
             return ()
 
     engine = Slow(packages_in_place=True)
@@ -117,7 +119,7 @@ async def test_a_step_that_is_left_while_it_asks_for_packages_does_not_begin() -
         await apply(pilot)
         await until(pilot, asked.is_set)
         await pilot.press("escape")
-        await pilot.pause(0.1)
+        await until(pilot, lambda: any(one.name == "_leave" for one in pilot.app.workers))
         answer.set()
         await at_step(pilot, "hostname")
         await pilot.press("escape")
@@ -154,7 +156,7 @@ async def test_a_step_does_not_begin_while_a_key_is_changed_above_it() -> None:
 
     class Turning(FakeEngine):
         def rotate_key(self) -> Iterator[Event]:
-            turning.wait(20)
+            turning.wait(HUNG)
             yield from super().rotate_key()
 
     engine = Turning(prepare_hold=threading.Event())
@@ -196,8 +198,11 @@ class LeavesLast(Static):
         self._answer = answer
 
     async def on_unmount(self) -> None:
+        waits = [one for one in self.app.workers if isinstance(one.node, StepScreen)]
+        assert any(one.is_running for one in waits)
         self._answer.set()
-        await asyncio.sleep(0.3)
+        while any(one.is_running for one in waits):
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("refused", [False, True])
@@ -208,7 +213,7 @@ async def test_an_answer_for_a_screen_that_is_just_being_left_is_dropped(refused
         def plan(self, step_id: str) -> StepPlan:
             if step_id == "postfix":
                 asked.set()
-                answer.wait(20)
+                answer.wait(HUNG)
                 if refused:
                     raise BadAnswer("hostname.fqdn", "is needed")
             return super().plan(step_id)

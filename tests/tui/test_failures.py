@@ -258,7 +258,7 @@ async def test_a_fault_of_ours_is_reported_and_says_how_to_resume(place: str) ->
             wizard(pilot).go_to("postfix")
             await at_step(pilot, "postfix")
             await apply(pilot)
-            await pilot.pause(1)
+            await until(pilot, lambda: not app.is_running)
     assert app.return_code == 1
     assert len(engine.crashes) == 1
     assert "Report: /var/lib/mailwizard/crash-" in app.crash_said
@@ -346,7 +346,7 @@ async def test_a_tiny_terminal_gets_a_sentence_and_comes_back(size: tuple[int, i
     async with WizardApp(FakeEngine()).run_test() as pilot:
         await ready(pilot)
         await pilot.resize_terminal(*size)
-        await pilot.pause(0.1)
+        await until(pilot, lambda: isinstance(pilot.app.screen, TooSmall))
         if size[0] > 30:
             assert "This terminal is too small" in text(pilot)
         await pilot.resize_terminal(80, 24)

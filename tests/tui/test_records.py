@@ -55,7 +55,7 @@ async def test_waiting_asks_again_by_itself_until_all_is_right(
         await until(pilot, lambda: "4 records" in text(pilot))
         await pilot.press("f10")
         await until(pilot, lambda: "asked again in" in text(pilot))
-        await until(pilot, lambda: "Nothing is left to wait for" in text(pilot), 8)
+        await until(pilot, lambda: "Nothing is left to wait for" in text(pilot))
     asked = [call for call in engine.calls if call.startswith("look up")]
     assert asked == ["look up 4", "look up 4 patiently", "look up 4 patiently"]
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from support.clocks import HUNG
 
 from mailwizard.terminal import terminal_problem
 
@@ -33,19 +34,13 @@ class Terminal:
         self.said = b""
 
     def begin(self) -> None:
-        """Press F10 until the first step is there: the button is shown before it can be pressed."""
-        self.read_until(b"Begin")
-        for _ in range(10):
-            self.press(b"\x1b[21~")
-            end = time.monotonic() + 4
-            while b"needed" not in self.said and time.monotonic() < end:
-                self._read(0.1)
-            if b"needed" in self.said:
-                return
+        """Press F10 and see the first step: it can be pressed when this is said above it."""
+        self.read_until(b"packages are in place")
+        self.press(b"\x1b[21~")
         self.read_until(b"needed")
 
-    def read_until(self, wanted: bytes, seconds: float = 20) -> None:
-        end = time.monotonic() + seconds
+    def read_until(self, wanted: bytes) -> None:
+        end = time.monotonic() + HUNG
         while wanted not in self.said and time.monotonic() < end:
             self._read(0.1)
         assert wanted in self.said, self.said[-2000:]
@@ -54,8 +49,8 @@ class Terminal:
         self.said = b""
         os.write(self.master, keys)
 
-    def ended(self, seconds: float = 20) -> int:
-        end = time.monotonic() + seconds
+    def ended(self) -> int:
+        end = time.monotonic() + HUNG
         while self.process.poll() is None and time.monotonic() < end:
             self._read(0.1)
         self._read(0.1)
@@ -117,7 +112,7 @@ def test_a_signal_while_a_command_runs_does_not_wait_for_it_for_ever() -> None:
         tty.read_until(b"Output")
         tty.said = b""
         tty.process.send_signal(signal.SIGTERM)
-        tty.read_until(LEFT_ALTERNATE_SCREEN, 3)
+        tty.read_until(LEFT_ALTERNATE_SCREEN)
         assert tty.ended() == 128 + signal.SIGTERM
 
 
@@ -125,7 +120,7 @@ def test_a_terminal_that_goes_away_ends_it() -> None:
     with terminal() as tty:
         tty.read_until(b"Begin")
         os.close(tty.master)
-        assert tty.process.wait(20) == 128 + signal.SIGHUP
+        assert tty.process.wait(HUNG) == 128 + signal.SIGHUP
 
 
 def test_a_fault_of_ours_restores_the_terminal_and_prints_no_values() -> None:

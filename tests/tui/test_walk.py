@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
+from support.clocks import HUNG
 from textual.widgets import Input
 
 from mailwizard.errors import BadAnswer
@@ -23,6 +24,7 @@ from tui.fake_engine import FakeEngine
 from tui.walks import (
     DRIFT,
     apply,
+    at_rest,
     at_step,
     focused,
     go_to,
@@ -66,7 +68,8 @@ async def test_nothing_is_asked_of_the_host_before_consent() -> None:
     async with WizardApp(engine).run_test() as pilot:
         await ready(pilot)
         await pilot.press("escape", "enter", "space")
-        await pilot.pause(0.1)
+        await until(pilot, lambda: "belongs to every mail server" in text(pilot))
+        await at_rest(pilot)
     assert engine.calls == []
 
 
@@ -95,7 +98,7 @@ async def test_resume_trusts_nothing_that_it_has_not_tested_again() -> None:
 
     class Slow(FakeEngine):
         def probe(self, *step_ids: str) -> Iterator[Event]:
-            answer.wait(20)
+            answer.wait(HUNG)
             yield from super().probe(*step_ids)
 
     engine = Slow(packages_in_place=True, results={"SMTP-06": fake_steps.RELAY_OPEN})
@@ -164,7 +167,8 @@ async def test_a_complaint_over_several_answers_stands_beside_its_field() -> Non
         wizard(pilot).go_to("hostname")
         await until(pilot, lambda: "does not point there" in text(pilot))
         await pilot.press("f10")
-        await pilot.pause(0.2)
+        await until(pilot, lambda: "Something is not right yet" in text(pilot))
+        await at_rest(pilot)
     assert not [call for call in engine.calls if call.startswith("apply")]
 
 
@@ -197,8 +201,8 @@ async def test_apply_asks_first_and_the_safe_button_has_the_focus() -> None:
         assert focused(pilot).id == "safe"
         assert "+192.0.2.25 mail.example.org mail" in text(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.2)
-        assert isinstance(pilot.app.screen, StepScreen)
+        await until(pilot, lambda: isinstance(pilot.app.screen, StepScreen))
+        await at_rest(pilot)
     assert not [call for call in engine.calls if call.startswith("apply")]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from support.clocks import HUNG
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -22,15 +24,22 @@ from tui.fake_engine import FakeEngine
 HOST = "mail.example.org"
 
 
-async def until(pilot: Pilot[None], true: Callable[[], object], seconds: float = 5) -> None:
+async def until(pilot: Pilot[None], true: Callable[[], object]) -> None:
     """Wait for something that another thread brings about."""
-    for _ in range(int(seconds / 0.02)):
+    end = time.monotonic() + HUNG
+    while time.monotonic() < end:
         await pilot.pause()
         if true():
             await pilot.pause()
             return
+        assert pilot.app.is_running, "it has ended"
         await asyncio.sleep(0.02)
     raise AssertionError(f"never came true; screen: {pilot.app.screen}\n{text(pilot)}")
+
+
+async def at_rest(pilot: Pilot[None]) -> None:
+    """Nothing is being asked, saved or decided."""
+    await until(pilot, lambda: not any(one.is_running for one in pilot.app.workers))
 
 
 def wizard(pilot: Pilot[None]) -> WizardApp:
@@ -154,7 +163,7 @@ async def _form(pilot: Pilot[None]) -> None:
 async def _wrong(pilot: Pilot[None]) -> None:
     await go_to(pilot, "hostname")
     await pilot.press("end", *["backspace"] * 12)
-    await pilot.pause(0.6)
+    await until(pilot, lambda: "answer the questions first" in text(pilot))
 
 
 async def _table(pilot: Pilot[None]) -> None:
@@ -168,7 +177,10 @@ async def _choice(pilot: Pilot[None]) -> None:
 async def _secret(pilot: Pilot[None]) -> None:
     await go_to(pilot, "relay")
     await pilot.press("down", "down", "down", *"geheim")
-    await pilot.pause(0.6)
+    engine = wizard(pilot).engine
+    assert isinstance(engine, FakeEngine)
+    await until(pilot, lambda: "secret relay.password of 6" in engine.calls)
+    await at_rest(pilot)
 
 
 async def _confirm(pilot: Pilot[None]) -> None:

@@ -228,7 +228,7 @@ def test_short_lived_certificates_are_not_got_again_and_again(
     end = time.time() + left * 86400
     facts = replace(inspect(look, f"{certbot.LIVE}/fullchain.pem"), ends=end)
     facts = replace(facts, begins=end - days * 86400)
-    monkeypatch.setattr("mailwizard.changes.acme.inspect", lambda *_: facts)
+    monkeypatch.setattr("mailwizard.probes.certificate.inspect", lambda *_: facts)
     assert change.needed(look) is due
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from support.clocks import HUNG
 from support.toys import ToyProbe, World, done, gate, of, state
 
 from mailwizard import commands, platform, unattended
@@ -134,7 +135,7 @@ def test_what_could_not_be_asked_is_named_at_the_end(world: World) -> None:
 
 def test_with_nothing_to_change_all_steps_are_asked_at_once(world: World) -> None:
     done(unattended.run(world.engine, ["one", "two"]))
-    both = Barrier(2, timeout=4)
+    both = Barrier(2, timeout=HUNG)
 
     def meets() -> Result:
         both.wait()
@@ -147,7 +148,7 @@ def test_with_nothing_to_change_all_steps_are_asked_at_once(world: World) -> Non
         ("two", Outcome.PASS),
     ]
     assert "b" in Path(world.engine.log_path("two")).read_text()
-    world.probes["two"] = [ToyProbe("b", Outcome.FAIL)]
+    world.probes = {"two": [ToyProbe("b", Outcome.FAIL)]}
     finished = done(unattended.run(world.engine, ["one", "two"]))[-1]
     assert isinstance(finished, Finished)
     assert (finished.step, finished.code) == ("two", 1)

@@ -12,6 +12,7 @@ from mailwizard.answers import Answers
 from mailwizard.changes import FileContent, KeyedEntries, Service, Stopped
 from mailwizard.model import Change, Completed, Context
 from mailwizard.steps import STEPS, amavis, protection
+from mailwizard.subjects.system import SHOWN
 
 ANSWERS = """
 [hostname]
@@ -127,7 +128,7 @@ def test_a_scanner_that_reads_other_limits_starts_anew(host: RecordedHost) -> No
 def running(host: RecordedHost, *units: str) -> None:
     """These run, and would at boot."""
     for unit in units:
-        argv = f"systemctl show -p UnitFileState,ActiveState {unit}"
+        argv = f"systemctl show -p {SHOWN} {unit}"
         host.answers[argv] = Completed((), 0, "UnitFileState=enabled\nActiveState=active\n")
 
 

@@ -6,12 +6,12 @@ import gc
 import os
 import signal
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from support.children import gone
+from support.clocks import HUNG, until
 
 from mailwizard.host import LocalHost, standing
 from mailwizard.host.standing import NO_ANSWER, _speaks
@@ -104,7 +104,7 @@ def test_no_answer_is_a_code_and_the_next_is_begun_anew(
     host: LocalHost, asked: str, code: int, why: str
 ) -> None:
     first = pid_of(host.consult(ARGV, "one"))
-    done = host.consult(ARGV, asked, timeout=1 if code == 124 else 60)
+    done = host.consult(ARGV, asked, timeout=1 if code == 124 else HUNG)
     assert (done.code, why in done.err, done.out) == (code, True, "")
     assert gone(first)
     assert pid_of(host.consult(ARGV, "one")) != first
@@ -124,8 +124,7 @@ def test_one_that_ended_meanwhile_or_speaks_unasked_is_not_asked(host: LocalHost
     second = pid_of(host.consult(ARGV, "unasked"))
     assert second != first
     (process,) = host._on_call._begun
-    while not _speaks(process):
-        time.sleep(0.05)
+    until(lambda: _speaks(process))
     # what it said would be taken for the answer to this question
     assert pid_of(host.consult(ARGV, "one")) != second
     assert gone(second)
@@ -133,7 +132,7 @@ def test_one_that_ended_meanwhile_or_speaks_unasked_is_not_asked(host: LocalHost
 
 def test_an_answer_without_end_is_not_kept(host: LocalHost) -> None:
     endless = [sys.executable, "-c", "while True: print(end='x' * 100_000)"]
-    done = host.consult(endless, "one", timeout=60)
+    done = host.consult(endless, "one", timeout=HUNG)
     assert (done.code, done.out) == (NO_ANSWER, "")
 
 
@@ -147,7 +146,7 @@ def test_what_cannot_be_started_is_a_code(host: LocalHost) -> None:
 def test_quick_questions_share_one_process(
     host: LocalHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standing, "PATIENCE", 60)
+    monkeypatch.setattr(standing, "PATIENCE", HUNG)
     with ThreadPoolExecutor(max_workers=40) as pool:
         told = list(pool.map(lambda word: host.consult(ARGV, word), ["one"] * 40))
     assert len({pid_of(done) for done in told}) == 1
@@ -158,9 +157,8 @@ def test_who_waits_for_a_slow_answer_is_answered_by_another(
 ) -> None:
     end = tmp_path / "end"
     with ThreadPoolExecutor(max_workers=1) as pool:
-        slow = pool.submit(host.consult, ARGV, f"until:{end}", timeout=60)
-        while not host._on_call._begun:
-            time.sleep(0.01)
+        slow = pool.submit(host.consult, ARGV, f"until:{end}", timeout=HUNG)
+        until(lambda: host._on_call._begun)
         others = {pid_of(host.consult(ARGV, word)) for word in ("one", "1", "2")}
         assert not slow.done()
         end.touch()

@@ -25,6 +25,7 @@ from mailwizard.subjects import (
     load,
     path_of,
 )
+from mailwizard.subjects.system import SHOWN
 
 SUBJECTS: list[tuple[Subject, str]] = [
     (File("/etc/a"), "/etc/a"),
@@ -197,7 +198,7 @@ def test_a_unit_whose_file_is_gone_needs_no_disabling(known: str) -> None:
     unit, host = Unit("mailwizard-definitions.path"), RecordedHost()
     shown = f"UnitFileState={known}\nActiveState=inactive\n"
     host.answers = {
-        f"systemctl show -p UnitFileState,ActiveState {unit.name}": Completed((), 0, shown),
+        f"systemctl show -p {SHOWN} {unit.name}": Completed((), 0, shown),
         f"systemctl disable --quiet -- {unit.name}": Completed((), 1),
     }
     before = {"enabled": "disabled", "active": False}

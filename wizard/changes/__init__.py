@@ -8,7 +8,7 @@ from mailwizard.changes.files import FileContent, KeyedEntries
 from mailwizard.changes.firewall import firewall_rules
 from mailwizard.changes.hostname import HostName, HostsEntry
 from mailwizard.changes.maps import LookupMap
-from mailwizard.changes.postfix import MasterCfParameters, PostfixParameters
+from mailwizard.changes.postfix import PARSES, MasterCfParameters, PostfixParameters
 from mailwizard.changes.queue import WaitingMailRerouted
 from mailwizard.changes.secrets import Credential, SecretTable, SecretTableGone
 from mailwizard.changes.service import Service
@@ -16,6 +16,7 @@ from mailwizard.changes.signingkey import RetiredKey, SigningKey
 from mailwizard.changes.stopped import Stopped
 
 __all__ = [
+    "PARSES",
     "AcmeCertificate",
     "Credential",
     "DebconfSettings",

@@ -12,7 +12,6 @@ from mailwizard.certbot import HOOK, LIVE
 from mailwizard.changes import previews
 from mailwizard.errors import CommandFailed, ProofFailed
 from mailwizard.model import Host, Look, Preview, Subject
-from mailwizard.probes.certificate import inspect
 from mailwizard.probes.deadline import CannotAsk
 from mailwizard.subjects import AcmeLineage
 
@@ -46,6 +45,8 @@ class AcmeCertificate:
         return ""
 
     def needed(self, look: Look) -> bool:
+        from mailwizard.probes.certificate import inspect
+
         try:
             held = inspect(look, f"{LIVE}/fullchain.pem")
         except CannotAsk:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailwizard.model import Host, Look, Preview, Subject
-from mailwizard.probes.certificate import inspect
 from mailwizard.probes.deadline import CannotAsk
 from mailwizard.subjects import File, SecretFile
 
@@ -132,6 +131,8 @@ class PrivateCertificate:
 
     def _vouched(self, look: Look) -> int:
         """For how many seconds yet the authority is valid; one that is still to be made: all."""
+        from mailwizard.probes.certificate import inspect
+
         try:
             return int(inspect(look, f"{self.folder}/ca.pem").ends - time.time())
         except CannotAsk:

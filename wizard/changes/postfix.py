@@ -6,18 +6,21 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mailwizard import maincf
+from mailwizard import maincf, probes
 from mailwizard.changes import previews
 from mailwizard.errors import ProofFailed
 from mailwizard.keyed import words
 from mailwizard.model import Host, Look, Outcome, Preview, Subject
-from mailwizard.probes import RelayRestrictions, TrustedNetworks
 from mailwizard.subjects import MainCf, MasterCf
+
+# Silent before Postfix reads its files anew. `postfix check` looks at rights in its folders beside
+# that, which no step changes but those that ask for it: it starts forty processes.
+PARSES = (("postconf", "-n"),)
 
 
 def _complaints(look: Look, draft: Mapping[str, bytes]) -> set[str]:
     with look.draft(draft) as folder:
-        said = look.ask(["postconf", "-c", folder, "-n"]).err.replace(folder, "")
+        said = maincf.postconf(look, "-n", folder=folder).err.replace(folder, "")
     return set(said.splitlines())
 
 
@@ -26,10 +29,11 @@ def _prove(host: Host, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> No
 
     smtpd reads main.cf whenever a process starts, reload or not: the proof cannot wait for it.
     """
-    if fresh := sorted(_complaints(host, new) - _complaints(host, old)):
+    said = _complaints(host, new)
+    if said and (fresh := sorted(said - _complaints(host, old))):
         raise ProofFailed("Postfix does not accept these settings", tuple(fresh))
     with host.draft(new) as folder:
-        for proof in (TrustedNetworks(config_dir=folder), RelayRestrictions(config_dir=folder)):
+        for proof in (probes.TrustedNetworks(folder), probes.RelayRestrictions(folder)):
             result = proof.ask(host)
             if result.outcome is Outcome.FAIL:
                 raise ProofFailed(result.said, result.transcript, hint=result.fix)

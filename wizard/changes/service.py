@@ -12,7 +12,6 @@ from mailwizard.changes import previews
 from mailwizard.errors import CommandFailed, ProofFailed
 from mailwizard.maincf import of_no_account
 from mailwizard.model import Host, Look, Outcome, Preview, Probe, Subject
-from mailwizard.probes.listening import in_the_way
 from mailwizard.subjects import Unit, allow_starts
 
 READY_SECONDS = 20.0
@@ -101,6 +100,8 @@ class Service:
             logging = host.platform.unit(self.worker or self.role)
             shown = host.ask(["journalctl", "--no-pager", "-q", "-n", "20", "-u", logging])
             tail = tuple(shown.out.splitlines())
+            from mailwizard.probes.listening import in_the_way
+
             held, hint = in_the_way(host, tail)
             why = held or failed.message
             raise ProofFailed(f"{unit} does not start: {why}", tail, hint=hint) from failed

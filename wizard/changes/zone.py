@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from mailwizard.model import Host, Look, Preview, SecretRef, Subject
 from mailwizard.subjects.zone import ZoneRecords, read_key
-from mailwizard.zoneupdate import Edit, Primary, RecordSet, fetch, send
+from mailwizard.zoneedits import Edit, Primary, RecordSet
+from mailwizard.zoneupdate import fetch, send
 
 
 @dataclass(frozen=True, slots=True)

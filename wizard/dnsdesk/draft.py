@@ -16,7 +16,7 @@ from mailwizard.dnsdesk.how import How
 from mailwizard.dnsdesk.verdict import Verdict, judge
 from mailwizard.model import Record
 from mailwizard.probes.nameserver import Heard, text_of
-from mailwizard.zoneupdate import Edit, RecordSet
+from mailwizard.zoneedits import Edit, RecordSet
 
 OWN_SLIPS = (How.CUT, How.QUOTED, How.BLANKS, How.DOUBLED)
 Known = Collection[tuple[str, str, str]]

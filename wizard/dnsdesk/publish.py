@@ -18,7 +18,8 @@ from mailwizard.errors import BadUsage, WizardError
 from mailwizard.model import SecretRef
 from mailwizard.probes.zones import Desk, Where, Zone
 from mailwizard.subjects import PUBLISHED, ZoneRecords
-from mailwizard.zoneupdate import Primary, UpdateRefused, fetch
+from mailwizard.zoneedits import Primary
+from mailwizard.zoneupdate import UpdateRefused, fetch
 
 MOST_NAMED = 3
 Ask = Callable[[str], bool]

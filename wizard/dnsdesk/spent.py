@@ -12,7 +12,7 @@ from mailwizard.dnsdesk.nearby import findings
 from mailwizard.dnsdesk.verdict import Verdict
 from mailwizard.model import Look, Record
 from mailwizard.probes.zones import AUTHORITATIVE
-from mailwizard.zoneupdate import Edit, RecordSet
+from mailwizard.zoneedits import Edit, RecordSet
 
 
 def found(host: Look, records: Sequence[Record]) -> list[Finding]:

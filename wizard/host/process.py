@@ -12,11 +12,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-
-import sh
+from typing import TYPE_CHECKING
 
 from mailwizard.model import Completed
 from mailwizard.sanitise import lines
+
+if TYPE_CHECKING:
+    import sh
 
 # argv may be logged by sh at INFO; nothing of ours belongs into a caller's log
 logging.getLogger("sh").setLevel(logging.WARNING)
@@ -174,6 +176,8 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
 def start_watched(argv: Sequence[str]) -> sh.RunningCommand:
     """systemd-run in the background: it only watches, the unit lives without it."""
+    import sh
+
     return sh.Command(shutil.which(argv[0], path=SEARCH) or argv[0])(
         *argv[1:],
         _bg=True,
@@ -188,6 +192,8 @@ def start_watched(argv: Sequence[str]) -> sh.RunningCommand:
 
 def shell() -> None:
     """The administrator's shell on this terminal, until it ends."""
+    import sh
+
     program = os.environ.get("SHELL", "/bin/sh")
     sh.Command(program)("-i", _fg=True, _ok_code=ANY_CODE)
 
@@ -211,6 +217,8 @@ class TransientUnit:
             time.sleep(0.1)
 
     def _running(self) -> bool:
+        import sh
+
         if self._process is None:
             state = start(["systemctl", "is-active", self.unit], "", 10, None).out.strip()
             return state in ("active", "activating", "deactivating")

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from mailwizard.fields import HostName
-from mailwizard.model import Look
+from mailwizard.model import Completed, Look
 
 PEOPLE_FROM, PEOPLE_TO = 1000, 59999
 # an address of the documentation range: the route to it is the route to the world, nothing is sent
@@ -79,9 +79,20 @@ def people(look: Look) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
+def passwd(look: Look, *names: str) -> Completed:
+    """The accounts of these names, or all, as getent(1) lists them.
+
+    Asked once for one state of the files, where nobody else knows accounts (nsswitch.conf(5)).
+    """
+    switch = look.read("/etc/nsswitch.conf").decode("utf-8", "replace").splitlines()
+    sources = next((line.split()[1:] for line in switch if line.startswith("passwd:")), ["files"])
+    files = ("/etc/passwd", "/etc/nsswitch.conf") if {*sources} <= {"files", "systemd"} else ()
+    return look.ask(["getent", "passwd", *names], of=files)
+
+
 def _accounts(look: Look, *names: str) -> Iterator[list[str]]:
     # a directory (LDAP, SSSD) mostly lists nobody, but knows whom it is asked for
-    for line in look.ask(["getent", "passwd", *names]).out.splitlines():
+    for line in passwd(look, *names).out.splitlines():
         fields = line.split(":")
         if len(fields) == 7 and fields[2].isdigit():
             yield fields

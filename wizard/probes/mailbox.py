@@ -5,31 +5,83 @@ Whoever owns a folder can plant links in it; as the user, a link can reach only 
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 from dataclasses import dataclass
 
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Host
+from mailwizard.platform.facts import passwd
+from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Transcript
 
-# One process for the whole wait: each runuser(1) opens a session and writes two lines to the log.
-# Moved aside before it is read: who opens the mailbox just then moves what is new to cur, too.
-# $1 Message-ID, $2 folder, $3 tries at 0.2 s, $4 "all" to go on until the tries are used up.
+PYTHON = "/usr/bin/python3"
+LARGEST = 200_000
+# One process for the whole wait. It opens no session as runuser(1) would, and looks into a folder
+# only when its time of change is another. Moved aside before it is read: who opens the mailbox just
+# then moves what is new to cur, too.
 _LOOK = r"""
-cd /
-tries=$3 code=1
-while :; do
-  found=$(find "$2/new" "$2/cur" -type f -mmin -60 -exec grep -lsF -- "$1" {} + 2>/dev/null |
-    head -n 1)
-  own=$2/tmp/${found##*/}
-  if [ -n "$found" ] && mv -- "$found" "$own" 2>/dev/null; then
-    printf '%s\n' "$found"; sed '/^$/q' "$own" | head -c 4000; rm -f -- "$own"; code=0
-    [ "$4" = all ] && continue
-    break
-  fi
-  tries=$((tries - 1)); [ "$tries" -gt 0 ] || break
-  sleep 0.2
-done
-exit $code
+import base64, hashlib, json, os, sys, time
+mark, box, seconds, most, every = sys.argv[1:]
+mark, most = mark.encode(), int(most)
+os.chdir("/")
+places = [os.path.join(box, name) for name in ("new", "cur")]
+until, seen, known, took = time.monotonic() + float(seconds), [], set(), False
+def changed():
+    times = []
+    for place in places:
+        try:
+            times.append(os.stat(place).st_mtime_ns)
+        except OSError:
+            times.append(0)
+    return times
+def recent():
+    for place in places:
+        try:
+            entries = list(os.scandir(place))
+        except OSError:
+            continue
+        for entry in entries:
+            try:
+                about = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            new = entry.is_file(follow_symlinks=False) and about.st_mtime > time.time() - 3600
+            if new and about.st_ino not in known:
+                yield entry.path, about.st_ino
+def content(path):
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        return file.read()
+def take(path):
+    own = os.path.join(box, "tmp", os.path.basename(path))
+    os.rename(path, own)
+    message = content(own)
+    os.unlink(own)
+    body = message.partition(b"\n\n")[2]
+    told = {"path": path, "sha256": hashlib.sha256(body).hexdigest()}
+    print(json.dumps({**told, "message": base64.b64encode(message[:most]).decode()}), flush=True)
+while True:
+    now = changed()
+    if now != seen:
+        # two changes within a tick of the clock have the same time
+        seen = now if time.time_ns() - max(now) > 50_000_000 else []
+        for path, number in recent():
+            try:
+                if mark not in content(path):
+                    known.add(number)
+                    continue
+                take(path)
+            except OSError:
+                # it was moved just then: look again
+                seen = []
+                continue
+            took = True
+            if every != "every":
+                sys.exit(0)
+    if time.monotonic() > until:
+        sys.exit(0 if took else 1)
+    time.sleep(0.05)
 """
 
 
@@ -43,9 +95,22 @@ class User:
     home: str
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A message as it lay in a mailbox: where, the SHA-256 of its body, its first octets."""
+
+    path: str
+    digest: str
+    message: bytes
+
+    @property
+    def head(self) -> str:
+        return self.message.partition(b"\n\n")[0].decode("utf-8", "replace")
+
+
 def find_user(host: Host, login: str) -> User | None:
     """The login's numbers and home; None when there is no such login."""
-    asked = host.ask(["getent", "passwd", login])
+    asked = passwd(host, login)
     fields = asked.out.strip().split(":")
     if (
         not asked.ok
@@ -73,19 +138,53 @@ def take_out(
     every: bool = False,
 ) -> bool:
     """Whether a message holding `mark` is in the login's Maildir within `wait` s; it is removed."""
+    found = look_for(host, login, mark, wait, transcript, folder, every=every)
+    for one in found:
+        transcript.add("<", f"{one.path}\n{one.head[:4000]}")
+    return bool(found)
+
+
+def look_for(
+    host: Host,
+    login: str,
+    mark: str,
+    wait: float,
+    transcript: Transcript,
+    folder: str,
+    *,
+    every: bool = False,
+) -> list[Found]:
+    """The message that holds `mark`, out of the login's Maildir; each that comes, if `every`.
+
+    Raises CannotAsk where nobody can look.
+    """
     user = find_user(host, login)
     if user is None:
         transcript.note(f"there is no login {login}")
-        return False
+        return []
     path = folder_of(user, folder)
-    tries = str(max(1, int(wait * 5)))
-    argv = ["runuser", "-u", login, "--", "sh", "-c", _LOOK]
-    argv += ["sh", mark, path, tries, "all" if every else "one"]
     transcript.note(f"looking for {mark} in {path} as {login}")
+    words = (mark, path, str(wait), str(LARGEST), "every" if every else "one")
     try:
-        found = host.run(argv, timeout=wait + 10, ok=(0, 1, 124))
-    except CommandFailed as error:
-        transcript.note(f"could not look: {error.message}")
-        return False
-    transcript.add("<", found.out[:6000] or "(not there)")
-    return found.ok
+        said = host.run(_as(user, [PYTHON, "-I", "-S", "-c", _LOOK, *words]), timeout=wait + 10,
+                        ok=(0, 1, 124))  # fmt: skip
+        found = [_read(line) for line in said.out.splitlines()]
+    except (CommandFailed, ValueError, KeyError) as error:
+        said_so = f"the mailbox of {login} could not be looked into: {error}"
+        raise CannotAsk(Trouble.GARBLED, said_so) from error
+    if not found:
+        transcript.add("<", "(not there)")
+    return found
+
+
+def _as(user: User, argv: list[str]) -> list[str]:
+    """The command, run with the user's rights and groups (setpriv(1))."""
+    return ["setpriv", f"--reuid={user.uid}", f"--regid={user.gid}", "--init-groups", "--", *argv]
+
+
+def _read(line: str) -> Found:
+    told = json.loads(line)
+    try:
+        return Found(told["path"], told["sha256"], base64.b64decode(told["message"]))
+    except (TypeError, binascii.Error) as error:
+        raise ValueError("no message was told of") from error

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from mailwizard.maincf import postconf
 from mailwizard.model import Completed, Look
 from mailwizard.probes.deadline import CannotAsk, Trouble
 
@@ -49,7 +50,7 @@ class Postconf:
     config_dir: str = ""
 
     def ask(self, *arguments: str) -> Completed:
-        asked = self.look.ask(argv(self.config_dir, *arguments), timeout=20)
+        asked = postconf(self.look, *arguments, folder=self.config_dir)
         if asked.code in (124, 127) or (not asked.ok and not asked.out):
             why = (
                 "is not installed" if asked.code == 127 else (asked.err.strip() or "gave no answer")
@@ -58,8 +59,15 @@ class Postconf:
         return asked
 
     def values(self, *names: str, expand: bool = True) -> dict[str, str]:
-        """Parameters with $references expanded; unknown names are absent."""
-        return dict(_pairs(self.ask("-x", *names).out if expand else self.ask(*names).out))
+        """Parameters with $references expanded; unknown names are absent.
+
+        All are asked for at once: one answer serves every probe.
+        """
+        how = ("-x",) if expand else ()
+        every = dict(_pairs(self.ask(*how).out))
+        if unlisted := [name for name in names if name not in every]:
+            every |= dict(_pairs(self.ask(*how, *unlisted).out))
+        return {name: every[name] for name in names if name in every}
 
     def smtpd_services(self) -> tuple[Service, ...]:
         """Every smtpd that takes connections, with its `-o` overrides expanded."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard.model import Look, Result
+from mailwizard.platform.facts import passwd
 from mailwizard.probes.credentials import KEPT, Credential, away
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
@@ -186,7 +187,7 @@ class SameAnswerForUnknownUser(OverSubmission):
 
 def _somebody(look: Look) -> str:
     """A login of a person; root where there is none."""
-    rows = (line.split(":") for line in look.ask(["getent", "passwd"]).out.splitlines())
+    rows = (line.split(":") for line in passwd(look).out.splitlines())
     people = (r[0] for r in rows if len(r) > 2 and r[2].isdigit() and 1000 <= int(r[2]) < 60000)
     return next(people, "root")
 

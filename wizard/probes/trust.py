@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from mailwizard import sanitise
+from mailwizard.maincf import postconf
 from mailwizard.model import Look
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Dialogue
@@ -88,7 +89,7 @@ def smtp_trust(look: Look, name: str, authority: str) -> Trust:
     """By name where there is one, else by the certificate that Postfix is configured with."""
     if name:
         return Trust(name, authority)
-    asked = look.ask(["postconf", "-xh", "smtpd_tls_chain_files", "smtpd_tls_cert_file"])
+    asked = postconf(look, "-xh", "smtpd_tls_chain_files", "smtpd_tls_cert_file")
     return _pins(look, "Postfix (`postconf`)", asked.out.replace(",", " ").split())
 
 

@@ -8,6 +8,9 @@ from typing import ClassVar
 
 from mailwizard.model import Host, Image, Look
 
+_CHANGED = "StateChangeTimestampMonotonic"
+SHOWN = f"UnitFileState,ActiveState,{_CHANGED}"
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -17,18 +20,14 @@ class Unit:
     name: str
 
     def capture(self, look: Look) -> Image:
-        shown = look.ask(["systemctl", "show", "-p", "UnitFileState,ActiveState", self.name]).out
+        shown = look.ask(["systemctl", "show", "-p", SHOWN, self.name]).out
         values = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         return {
             "enabled": values.get("UnitFileState", ""),
             "active": values.get("ActiveState", "") in ("active", "activating", "reloading"),
-            "changed": self._changed(look),
+            # when it was last started, reloaded or stopped; empty where nobody says
+            "changed": values.get(_CHANGED, ""),
         }
-
-    def _changed(self, look: Look) -> str:
-        """When it was last started, reloaded or stopped; empty where nobody says."""
-        names = "StateChangeTimestampMonotonic"
-        return look.ask(["systemctl", "show", "-p", names, "--value", self.name]).out.strip()
 
     def parts(self, image: Image) -> Mapping[str, str]:
         return {f"{self.name} enabled": image["enabled"]}

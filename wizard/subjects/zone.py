@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from mailwizard import tsig
 from mailwizard.model import Host, Image, Look, SecretRef
-from mailwizard.zoneupdate import Edit, Primary, RecordSet, fetch, send
+from mailwizard.zoneedits import Edit, Primary, RecordSet
+
+if TYPE_CHECKING:
+    from mailwizard.tsig import Key
 
 PUBLISHED = "dns"
 """Where the journal keeps what was published; no step has this name."""
@@ -42,6 +44,9 @@ class ZoneRecords:
         ]
 
     def capture(self, look: Look) -> Image:
+        # dnspython is for those who change a zone: every command knows this subject
+        from mailwizard.zoneupdate import fetch
+
         primary = self.primary
         return {"sets": [asdict(fetch(primary, one.owner, one.type)) for one in self.edits]}
 
@@ -52,6 +57,8 @@ class ZoneRecords:
 
     def restore(self, host: Host, before: Image, after: Image | None) -> None:
         """What we added goes and what we took away comes back; what others wrote since stays."""
+        from mailwizard.zoneupdate import send
+
         primary, now, edits = self.primary, self.capture(host), []
         rows = zip(self.edits, before["sets"], now["sets"], strict=True)
         for edit, old, new in rows:
@@ -63,7 +70,9 @@ class ZoneRecords:
             send(primary, read_key(host, self.key), edits, seen)
 
 
-def read_key(host: Host, ref: SecretRef) -> tsig.Key:
+def read_key(host: Host, ref: SecretRef) -> Key:
     """The key that signs updates; raises BadUsage."""
+    from mailwizard.tsig import parse
+
     place = ref.file or f"the environment variable {ref.env}"
-    return tsig.parse(host.secret(ref, lines=True), place)
+    return parse(host.secret(ref, lines=True), place)

@@ -17,7 +17,7 @@ FAULTS = (
     Fault(
         "Dovecot takes a curve that few know",
         {"TLS-04:993": "fail: only P-521, which many clients lack"},
-        f"echo 'ssl_curve_list = secp521r1' >{DROP_IN}; systemctl reload dovecot; sleep 0.5",
-        f"rm {DROP_IN}; systemctl reload dovecot; sleep 0.5",
+        f"echo 'ssl_curve_list = secp521r1' >{DROP_IN}; reread",
+        f"rm {DROP_IN}; reread",
     ),
 )

@@ -22,12 +22,17 @@ restored() {
 settled() {
     touch -d '10 seconds ago' /etc/postfix/main.cf /etc/postfix/master.cf
     before=$(waiting)
-    postfix reload 2>/dev/null
-    sleep 0.3
+    kill -HUP "$(cat /var/spool/postfix/pid/master.pid)"
     outlast waiting
+    # the master begins another one when it has read all of them
+    for _ in $(seq 20); do
+        pgrep -x qmgr >/dev/null && break
+        sleep 0.05
+    done
 }
-# Every smtpd: one that waits for a client would greet one more by the old rules.
-waiting() { pgrep -x smtpd | sort; }
+# The queue manager, which goes as soon as the master reads, and every smtpd: one that waits for a
+# client would greet one more by the old rules.
+waiting() { pgrep -x 'qmgr|smtpd' | sort; }
 
 # outlast LIST: until none of those before is in the list; who has a client ends with him.
 outlast() {

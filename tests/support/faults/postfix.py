@@ -235,7 +235,9 @@ SERVICE = (
         "printf '[Service]\\nRestart=always\\nRestartSec=100ms\\n'"
         ' >"/run/systemd/system/$unit.service.d/fault.conf"\n'
         "systemctl daemon-reload\n"
-        'systemctl kill -s KILL "$unit"; sleep 0.5; greets',
+        'systemctl kill -s KILL "$unit"\n'
+        'until [ "$(systemctl show -P NRestarts "$unit")" = 1 ] && systemctl is-active -q "$unit"\n'
+        "do sleep 0.1; done; greets",
         "rm -r /run/systemd/system/postfix*.service.d; systemctl daemon-reload\n"
         "stopped; systemctl start postfix; greets",
     ),

@@ -11,7 +11,7 @@ STRANGERS = f"*.198.{ZEN}"
 REFUSED_RESOLVER = "127.255.255.254"
 RELAY = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"
 # postgrey says nothing before it is spoken to; five starts in ten seconds are systemd's limit
-LISTENS = "for _ in $(seq 100); do ss -Hltn 'sport = :10023' | grep -q . && break; sleep 0.1; done"
+LISTENS = "for _ in $(seq 600); do ss -Hltn 'sport = :10023' | grep -q . && break; sleep 0.1; done"
 AGAIN = f"systemctl reset-failed postgrey; systemctl restart postgrey; {LISTENS}"
 CARRIED = ("SMTP-20", "SMTP-21", "SMTP-22", "SMTP-33")
 

@@ -73,7 +73,9 @@ RENEWAL = (
         "python3 -c 'import fcntl, time\n"
         'held = open("/etc/letsencrypt/.certbot.lock", "w")\n'
         "fcntl.lockf(held, fcntl.LOCK_EX)\n"
-        "time.sleep(600)' >/dev/null 2>&1 & echo $! >/root/lock; sleep 0.5",
-        "kill $(cat /root/lock); rm -f /etc/letsencrypt/.certbot.lock",
+        'open("/root/held", "w").close()\n'
+        "time.sleep(600)' >/dev/null 2>&1 & echo $! >/root/lock\n"
+        "until [ -e /root/held ]; do sleep 0.1; done",
+        "kill $(cat /root/lock); rm -f /root/held /etc/letsencrypt/.certbot.lock",
     ),
 )

@@ -13,7 +13,7 @@ SHORT = {"wait": 1.0}
 # an smtpd that has served somebody waits for the next one, with what it read when it began
 WARM = (
     "for how in '465' '587 -starttls smtp'; do "
-    "(sleep 0.2; echo QUIT) | timeout 5 openssl s_client -quiet -connect 127.0.0.1:$how "
+    "(sleep 0.2; echo QUIT) | timeout 60 openssl s_client -quiet -connect 127.0.0.1:$how "
     ">/dev/null 2>&1 || true; done"
 )
 NEW_CERTIFICATE = (

@@ -17,7 +17,7 @@ from mailwizard.platform.debian import TRIXIE
 from mailwizard.subjects import ZoneRecords, load
 from mailwizard.subjects.zone import read_key
 from mailwizard.tsig import parse
-from mailwizard.zoneupdate import Edit, Primary, RecordSet
+from mailwizard.zoneedits import Edit, Primary, RecordSet
 
 SPF = Record(DOMAIN, "TXT", "v=spf1 mx -all", "the senders")
 KEY = "v=DKIM1; k=rsa; p=" + "A1b2" * 100

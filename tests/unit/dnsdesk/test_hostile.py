@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import dns.flags
@@ -32,10 +31,7 @@ from mailwizard.model import Record
         (lambda query, _tcp: dns.message.make_response(query), "does not have it"),
     ],
 )
-def test_a_server_that_does_not_answer_is_unknown(
-    world: World, fault: Fault, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("mailwizard.probes.nameserver.SECONDS", 0.5)
+def test_a_server_that_does_not_answer_is_unknown(world: World, fault: Fault, why: str) -> None:
     world.publish(A, at=(world.own, world.public))
     world.first.faults[FQDN] = world.second.faults[FQDN] = fault
     (finding,) = world.look(A)
@@ -47,19 +43,21 @@ def test_a_server_that_does_not_answer_is_unknown(
 def test_nobody_answers_in_time_and_nothing_fails(world: World) -> None:
     for each in world.everyone:
         each.faults[""] = silent
-    begun = time.monotonic()
-    findings = world.look()
-    assert time.monotonic() - begun < world.where.seconds + 1
+    findings = dnsdesk.look(world.host, ALL, replace(world.where, seconds=1.5))
     assert {finding.outcome for finding in findings} == {Verdict.UNKNOWN}
     assert not any(finding.failed for finding in findings)
     assert "cannot be found" in findings[0].views[0].note
 
 
-def test_nobody_listens_and_it_is_known_at_once(world: World) -> None:
+def test_when_the_time_is_over_nobody_is_asked_any_more(world: World) -> None:
+    findings = dnsdesk.look(world.host, ALL, replace(world.where, seconds=0))
+    assert {finding.outcome for finding in findings} == {Verdict.UNKNOWN}
+    assert not any(each.asked for each in world.everyone)
+
+
+def test_where_nobody_listens_that_is_what_is_said(world: World) -> None:
     where = replace(world.where, own=("127.0.0.99",), public=(("127.0.0.98", "127.0.0.97"),))
-    begun = time.monotonic()
     (finding,) = dnsdesk.look(world.host, [A], where)
-    assert time.monotonic() - begun < 1
     assert finding.outcome is Verdict.UNKNOWN
     assert "nobody listens" in finding.views[-1].note
 

@@ -10,7 +10,7 @@ from support.dnsworld import DOMAIN, World
 from mailwizard.dkim import gate
 from mailwizard.dnsdesk import nearby, spent
 from mailwizard.model import Record
-from mailwizard.zoneupdate import RecordSet
+from mailwizard.zoneedits import RecordSet
 
 OWNER = f"mw202611._domainkey.{DOMAIN}"
 KEY = Record(OWNER, "TXT", "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0B", "the new key")
@@ -20,7 +20,7 @@ OTHER = '"v=DKIM1; k=rsa; p=MIIBsomebodyelse"'
 
 @pytest.fixture(autouse=True)
 def near(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearby, "NEAR", replace(world.where, public=(), seconds=1.5))
+    monkeypatch.setattr(nearby, "NEAR", replace(world.where, public=()))
 
 
 def closed(world: World) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.clocks import HUNG
 from support.person import FAKE, ROOT, Person
 
 Start = Callable[..., Person]
@@ -376,7 +377,7 @@ def test_nobody_there(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=HUNG,
         check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT / ".package")},
     )

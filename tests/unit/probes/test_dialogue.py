@@ -3,10 +3,11 @@
 import errno
 import socket
 import ssl
-import time
+import threading
 
 import pytest
 from support import fake_servers
+from support.clocks import HUNG
 from support.fake_servers import FakeServer, FakeSmtp
 
 from mailwizard.probes.connect import connect
@@ -14,7 +15,7 @@ from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Dialogue, Transcript, by_hand
 
 
-def talk_to(server: FakeServer, seconds: float = 1.0, octets: int = 65536) -> Dialogue:
+def talk_to(server: FakeServer, seconds: float = 20, octets: int = 65536) -> Dialogue:
     clock = Deadline(seconds, octets)
     return Dialogue(connect("127.0.0.1", server.port, clock), clock, Transcript())
 
@@ -34,20 +35,20 @@ def talk_to(server: FakeServer, seconds: float = 1.0, octets: int = 65536) -> Di
     ids=["silent", "drip", "reset", "endless banner", "endless line", "closed", "http", "half"],
 )
 def test_each_trouble_has_its_name_and_its_time(script: fake_servers.Script, kind: Trouble) -> None:
-    begun = time.monotonic()
+    # who is waited for beyond the deadline hangs up, and that has another name
+    seconds = 0.3 if kind is Trouble.TIMED_OUT else 20
     # one who breaks off may be quicker than the connection
     with (
         FakeServer(script) as server,
         pytest.raises(CannotAsk) as caught,
-        talk_to(server) as talk,
+        talk_to(server, seconds) as talk,
     ):
         talk.reply()
     assert caught.value.kind is kind
-    assert time.monotonic() - begun < 2
 
 
 def test_a_slow_but_large_answer_meets_the_byte_budget() -> None:
-    with FakeServer(fake_servers.endless_banner) as server, talk_to(server, 5, 1000) as talk:
+    with FakeServer(fake_servers.endless_banner) as server, talk_to(server, 20, 1000) as talk:
         with pytest.raises(CannotAsk) as caught:
             talk.reply()
         assert caught.value.kind is Trouble.TOO_MUCH
@@ -57,7 +58,7 @@ def test_nobody_listening_is_refused() -> None:
     with FakeServer(fake_servers.silent) as server:
         port = server.port
     with pytest.raises(CannotAsk) as caught:
-        connect("127.0.0.1", port, Deadline(1))
+        connect("127.0.0.1", port, Deadline(20))
     assert caught.value.kind is Trouble.REFUSED
 
 
@@ -93,7 +94,7 @@ def test_escape_sequences_in_a_banner_are_shown_not_obeyed() -> None:
     banner = b"220 mail\x1b]52;c;ZXZpbA==\x07 \xe2\x80\xae [red]"
     transcript = Transcript()
     with FakeSmtp(banner=banner) as server:
-        clock = Deadline(2)
+        clock = Deadline(20)
         with Dialogue(connect("127.0.0.1", server.port, clock), clock, transcript) as talk:
             greeting = talk.reply()
     assert greeting.first == "mail^[]52;c;ZXZpbA==^G <U+202E> [red]"
@@ -115,18 +116,39 @@ def test_a_reply_of_several_lines_and_its_keywords() -> None:
 
 
 def test_silence_is_an_answer_where_it_is_waited_for() -> None:
-    with FakeSmtp() as server, talk_to(server, 5) as talk:
+    with FakeSmtp() as server, talk_to(server) as talk:
         talk.reply()
-        begun = time.monotonic()
         assert talk.silent_for(0.3) is None
-        assert 0.2 < time.monotonic() - begun < 1
+        # which is heard only where the waiting has not taken the time of the whole
         assert talk.command("RSET").ok
 
 
+def test_what_is_said_while_silence_is_waited_for_is_heard() -> None:
+    waits = threading.Event()
+
+    def says_more(connection: socket.socket) -> None:
+        connection.sendall(b"220 here\r\n")
+        assert waits.wait(HUNG)
+        connection.sendall(b"421 going\r\n")
+
+    class Waiting(Deadline):
+        def within(self, seconds: float) -> Deadline:
+            waits.set()
+            return super().within(seconds)
+
+    with FakeServer(says_more) as server:
+        clock = Waiting(20)
+        with Dialogue(connect("127.0.0.1", server.port, clock), clock, Transcript()) as talk:
+            talk.reply()
+            heard = talk.silent_for(19)
+    assert heard is not None
+    assert heard.code == 421
+
+
 def test_what_is_said_in_clear_after_the_go_ahead_stops_tls() -> None:
+    # in one packet, so in one read
     server = FakeServer(lambda c: c.sendall(b"220 go\r\n250 injected\r\n"))
     with server, talk_to(server) as talk:
-        time.sleep(0.1)
         assert talk.reply().ok
         with pytest.raises(CannotAsk) as caught:
             talk.start_tls(ssl.create_default_context(), "mail.example.test")

@@ -1,7 +1,5 @@
 """The DNS probes against a name server that is right, wrong, hostile, slow and absent (R24)."""
 
-import time
-
 import dns.rcode
 import pytest
 from support.fake_servers import FakeServer, silent
@@ -112,16 +110,16 @@ def test_an_error_of_the_resolver_is_unknown(
     assert ask(made, kind, *args) is UNKNOWN
 
 
-def test_a_silent_resolver_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_resolver_is_left_in_time() -> None:
     made = server()
     made.faults[""] = mute
-    begun = time.monotonic()
     with (
         serving(made) as port,
-        pytest.raises(CannotAsk, match=r"no (complete )?answer"),
+        pytest.raises(CannotAsk, match=r"no complete answer within 1 s"),
     ):
         Resolver(("127.0.0.1",), port, seconds=1).ask(NAME, "A")
-    assert time.monotonic() - begun < 2
+    # with more time it would be asked once more
+    assert len(made.asked) == 1
 
 
 def test_without_a_resolver_nothing_can_be_asked() -> None:

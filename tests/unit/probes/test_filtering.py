@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from support import mailboxes
 from support.fake_servers import FakeSmtp
 from support.nameserver import Server, serving
 from support.recorded import RecordedHost
@@ -49,18 +50,17 @@ class Mailbox(RecordedHost):
             return Completed(tuple(argv), 0, "deferred/4/4F8A\n" if self.waits else "")
         if argv[0] == "sh":
             return Completed(tuple(argv), 0 if self.quarantine else 1, "/q/virus-1\n")
-        if argv[0] != "runuser":
+        if not mailboxes.is_look(argv):
             return RecordedHost._answer(self, argv, stdin)
         if self.notice:
             told, self.notice = self.notice, ""
-            return Completed(tuple(argv), 0, f"{'0' * 64}  -\n{told}\n\n")
+            return mailboxes.told(argv, f"{told}\n\n".encode("latin-1"))
         assert self.server is not None
-        found = [m for m in self.server.messages if argv[8].encode() in m]
+        found = [m for m in self.server.messages if mailboxes.mark_of(argv) in m]
         text = self.changed(found[0].decode("latin-1").replace("\r\n", "\n")) if found else ""
         if not text:
-            return Completed(tuple(argv), 1)
-        head = text.lstrip("\n").partition("\n\n")[0]
-        return Completed(tuple(argv), 0, f"{'0' * 64}  -\n{head}\n\n")
+            return mailboxes.nothing(argv)
+        return mailboxes.told(argv, text.lstrip("\n").encode("latin-1"))
 
 
 def asked(
@@ -247,7 +247,7 @@ class Judging(Mailbox):
         if argv[0] == "/usr/bin/python3":
             head = base64.b64encode(b"DKIM-Signature: v=1; d=example.test\r\n").decode()
             return Completed(tuple(argv), 0, json.dumps(head))
-        if argv[0] == "runuser":
+        if mailboxes.is_look(argv):
             line = f"{OURS} {self.told.pop(0)}"
             self.changed = topped(line)
         return Mailbox._answer(self, argv, stdin)

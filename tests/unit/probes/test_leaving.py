@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from support.clocks import HUNG
 from support.recorded import RecordedHost, Written
 
 from mailwizard.model import Completed
@@ -52,7 +53,7 @@ def test_a_message_is_kept_octet_by_octet() -> None:
     with listening() as (hop, port):
         later = threading.Timer(0.05, brought, (hop, port, "mailwizard-1", text))
         later.start()
-        assert hop.take("mailwizard-1", 5) == text
+        assert hop.take("mailwizard-1", HUNG) == text
         later.join()
         assert hop.take("mailwizard-1", 0.01) == b""
 
@@ -62,7 +63,7 @@ def test_one_server_serves_all_who_ask_at_once() -> None:
         with next_hop(Seat((HERE,), (HERE,), own=HERE), port) as same:
             assert same is hop
         brought(hop, port, "mailwizard-2", b"Subject: y\r\n\r\nhello\r\n")
-        assert b"hello" in hop.take("mailwizard-2", 5)
+        assert b"hello" in hop.take("mailwizard-2", HUNG)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection((HERE, port), 1)
 

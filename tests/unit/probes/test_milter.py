@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.clocks import HUNG
 from support.fake_servers import FakeServer, reset, silent
 from support.recorded import RecordedHost, Written
 
@@ -37,7 +38,7 @@ def greeter(connection: socket.socket) -> None:
 
 def test_a_milter_that_agrees_passes() -> None:
     with FakeServer(milter) as server:
-        assert negotiated(server.port, Deadline(5)) == 6
+        assert negotiated(server.port, Deadline(HUNG)) == 6
         result = probes.MilterAnswers(server.port, "opendkim").ask(RecordedHost())
     assert result.outcome is Outcome.PASS
 
@@ -49,7 +50,7 @@ def test_what_is_no_milter_fails(script: Script) -> None:
     assert result.outcome is Outcome.FAIL
     assert "systemctl restart opendkim" in result.fix
     with pytest.raises(CannotAsk):
-        negotiated(server.port, Deadline(1))
+        negotiated(server.port, Deadline(HUNG))
 
 
 def test_a_milter_that_says_nothing_is_waited_for_only_so_long() -> None:
@@ -77,12 +78,12 @@ def answering(folder: Path, said: bytes) -> str:
 
 
 def test_only_an_answer_counts(tmp_path: Path) -> None:
-    assert clamd(answering(tmp_path, b"PONG\0"), b"zPING\0", Deadline(2)) == "PONG"
+    assert clamd(answering(tmp_path, b"PONG\0"), b"zPING\0", Deadline(HUNG)) == "PONG"
     (tmp_path / "clamd.ctl").unlink()
     with pytest.raises(CannotAsk):
-        clamd(answering(tmp_path, b""), b"zPING\0", Deadline(2))
+        clamd(answering(tmp_path, b""), b"zPING\0", Deadline(HUNG))
     with pytest.raises(CannotAsk):
-        clamd(str(tmp_path / "nobody"), b"zPING\0", Deadline(2))
+        clamd(str(tmp_path / "nobody"), b"zPING\0", Deadline(HUNG))
 
 
 DATABASE = "/var/lib/clamav"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from support import mailboxes
 from support.fake_servers import FakeServer, FakeSmtp, silent
 from support.recorded import RecordedHost
 from support.seats import sit
@@ -40,17 +40,14 @@ class Mailbox(RecordedHost):
             return Completed(tuple(argv), 0, "alice:x:1000:1000::/home/alice:/bin/bash\n")
         if argv[0] == "sh":  # nothing waits
             return Completed(tuple(argv), 0)
-        if argv[0] != "runuser":
+        if not mailboxes.is_look(argv):
             return RecordedHost._answer(self, argv, stdin)
         assert self.server is not None
-        found = [m for m in self.server.messages if argv[8].encode() in m]
+        found = [m for m in self.server.messages if mailboxes.mark_of(argv) in m]
         if not found:
-            return Completed(tuple(argv), 1)
+            return mailboxes.nothing(argv)
         message = (b"\r\n" + found[0] + b"\r\n").replace(b"\r\n..", b"\r\n.")
-        message = self.changed(message[2:].replace(b"\r\n", b"\n"))
-        head, _, body = message.partition(b"\n\n")
-        digest = hashlib.sha256(body).hexdigest()
-        return Completed(tuple(argv), 0, f"{digest}  -\n{head.decode('latin-1')}\n\n")
+        return mailboxes.told(argv, self.changed(message[2:].replace(b"\r\n", b"\n")))
 
 
 def carried(

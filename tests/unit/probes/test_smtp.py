@@ -1,7 +1,7 @@
 """Each probe of port 25 against servers that are right, wrong, and neither."""
 
 import dataclasses
-import time
+import re
 from collections.abc import Callable
 
 import pytest
@@ -213,12 +213,12 @@ def test_who_is_kept_out_by_a_firewall_knows_nothing_of_the_world(
 
 
 def test_a_dripping_server_is_left_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes.SmtpEhlo, "deadline", 2.0)
-    begun = time.monotonic()
+    monkeypatch.setattr(probes.SmtpEhlo, "deadline", 1.5)
     with FakeServer(fake_servers.drip) as server:
         result = EHLO(server.port).ask(RecordedHost())
     assert result.outcome is UNKNOWN
-    assert abs(time.monotonic() - begun - 1.0) < 1.0
+    # in the end it hangs up by itself, and that would be said otherwise
+    assert re.search("no (complete )?answer", result.said), result
 
 
 def test_the_transcript_shows_both_sides() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from support.clocks import HUNG
 from support.recorded import RecordedHost, Written
 
 from mailwizard.errors import CommandFailed
@@ -146,13 +147,13 @@ def test_leftovers_of_the_dead_go_and_the_living_stay() -> None:
 
 def test_those_who_ask_together_share_one_stranger() -> None:
     host = StrangersHost()
-    together, seen = threading.Barrier(8), []
+    together, seen = threading.Barrier(8, timeout=HUNG), []
 
     def look() -> None:
         with seat(host) as place:
-            together.wait(5)
+            together.wait()
             seen.append(place.addresses)
-            together.wait(5)
+            together.wait()
 
     threads = [threading.Thread(target=look) for _ in range(8)]
     for thread in threads:
