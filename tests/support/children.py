@@ -16,7 +16,7 @@ def alive(pid: int) -> bool:
 
 def gone(pid: int) -> bool:
     """Whether it has ended, or does so within some seconds."""
-    for _ in range(100):
+    for _ in range(400):
         if not alive(pid):
             return True
         time.sleep(0.05)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from mailwizard import probing
 from mailwizard.errors import HostRefused
 from mailwizard.events import ProbeDone, ProbeStarted
 from mailwizard.model import Outcome, Result
-from mailwizard.probes import ServesMany, vantage
+from mailwizard.probes import vantage
 from mailwizard.probing import GRACE, PATIENCE, SIDE_BY_SIDE, ask_all
 
 
@@ -75,31 +74,6 @@ def test_verdicts_come_in_the_order_of_the_answers(host: ToyHost, answers: Queue
     found = verdicts(host, *probes, heard=lambda _: quick_is_heard.set())
     assert [event.id for event in found] == ["quick", "later", "later"]
     assert [event.result.outcome for event in found] == [Outcome.PASS] * 3
-
-
-@dataclass
-class Crowding(ToyProbe):
-    """Makes a daemon start many processes."""
-
-    crowds: bool = True
-
-
-def test_what_makes_a_crowd_is_asked_last_and_stands_where_it_stood(host: ToyHost) -> None:
-    begun: list[str] = []
-
-    def noted(name: str) -> Callable[[], Result]:
-        def answer() -> Result:
-            begun.append(name)
-            return Result(Outcome.PASS, name)
-
-        return answer
-
-    names = [str(number) for number in range(3 * SIDE_BY_SIDE)]
-    toys = [ToyProbe(name, noted(name)) for name in names]
-    told = verdicts(host, *toys[:2], Crowding("crowd", noted("crowd")), *toys[2:])
-    assert begun[-1] == "crowd"
-    assert {each.id: each.result.said for each in told} == {n: n for n in (*names, "crowd")}
-    assert isinstance(ServesMany(), probing.Crowds)
 
 
 def test_a_probe_that_never_returns_is_unknown_in_time(

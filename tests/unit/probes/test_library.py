@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from support.children import gone
+from support.clocks import HUNG
 from support.recorded import RecordedHost
 
 from mailwizard.host import LocalLook
@@ -33,7 +34,7 @@ from mailwizard.probes.spfrecords import SPF, all_pass, spf_results
 @pytest.fixture(autouse=True)
 def _some_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "PYTHON", sys.executable)
-    monkeypatch.setattr(library, "SECONDS", 1)
+    monkeypatch.setattr(library, "SECONDS", HUNG)
 
 
 @dataclass
@@ -157,17 +158,23 @@ def test_a_library_that_does_without_dnspython_is_told_of_the_resolver_too() -> 
     ],
 )
 @pytest.mark.parametrize("asked", [DKIM, SPF], ids=["dkim", "spf"])
-def test_no_answer_says_why(asked: Library, modules: str, what: str, said: str) -> None:
+def test_no_answer_says_why(
+    asked: Library, modules: str, what: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = Playing(modules)
+    monkeypatch.setattr(library, "SECONDS", 1 if what == "hang" else HUNG)
     with pytest.raises(CannotAsk) as caught:
         spf(host, what) if asked is SPF else verify(host, what.encode(), ["key1"])
     assert caught.value.sentence == said.format(asked.name, asked.package)
 
 
-def test_a_question_that_ends_the_library_does_not_end_the_next() -> None:
+def test_a_question_that_ends_the_library_does_not_end_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     host = Playing(MODULES)
     for what in ("die", "hang", "raise"):
-        with pytest.raises(CannotAsk):
+        with monkeypatch.context() as short, pytest.raises(CannotAsk):
+            short.setattr(library, "SECONDS", 1 if what == "hang" else HUNG)
             spf(host, what)
         assert spf(host)
 
@@ -253,5 +260,5 @@ def test_none_outlives_the_run(ended_by: str, busy: str) -> None:
         if ended_by:
             assert Path(f"/proc/{pid}").exists()
             run.send_signal(getattr(signal, f"SIG{ended_by}"))
-        run.wait(10)
+        run.wait(HUNG)
     assert gone(pid)
