@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from support import programs
+from support.clocks import Clock
 from support.recorded import RecordedHost, Written
 
 from mailwizard.changes import (
@@ -18,6 +19,7 @@ from mailwizard.changes import (
     MasterCfParameters,
     PostfixParameters,
     Service,
+    service,
 )
 from mailwizard.errors import ProofFailed
 from mailwizard.model import Change, Completed
@@ -186,7 +188,7 @@ class Reloading(RecordedHost):
 def test_a_reload_is_over_when_nobody_of_before_waits_for_a_client(
     host: RecordedHost, last: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailwizard.changes.service.IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(service, "time", Clock())
     files = {**host.files, "/var/spool/postfix/pid/master.pid": Written(b"    7\n")}
     busy = Reloading(files=files, programs=host.programs)
     busy.steps = (b"10 11 12 ", b"10 11 12 ", b"11 12 20 ", last)

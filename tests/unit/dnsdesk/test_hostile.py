@@ -21,6 +21,7 @@ from mailwizard.dnsdesk.form import rdata
 from mailwizard.model import Record
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("fault", "why"),
     [

@@ -50,6 +50,7 @@ def test_an_old_answer_at_this_hosts_resolver_keeps_it_closed(world: World) -> N
     assert "this host's resolver): says" in closed(world)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_silence_is_no_consent(world: World) -> None:
     world.publish(KEY, HERE, at=(world.first, world.second, world.own))
     world.second.faults[OWNER.lower()] = lambda _query, _tcp: None
@@ -65,6 +66,7 @@ def test_a_name_is_free_where_no_server_has_a_key_there(world: World) -> None:
     assert gate.foreign(world.host, [OWNER]) == f"{OWNER} exists already, with another key"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_where_nobody_answers_it_is_not_known_to_be_free(world: World) -> None:
     for server in (world.first, world.second):
         server.faults[OWNER.lower()] = lambda _query, _tcp: None

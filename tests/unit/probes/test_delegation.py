@@ -37,7 +37,7 @@ SOA = f"ns1.example.net. me.{DOMAIN}. {{}} 60 60 60 30"
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(client, "SECONDS", 0.3)
+    monkeypatch.setattr(client, "SECONDS", 4)
     with made_world(tmp_path) as world:
         yield world
 
@@ -71,7 +71,10 @@ def test_two_servers_with_the_same_zone(world: World) -> None:
         (lambda query, _tcp: dns.message.make_response(query), "does not have it"),
     ],
 )
-def test_a_server_that_does_not_have_its_zone(world: World, fault: Fault, said: str) -> None:
+def test_a_server_that_does_not_have_its_zone(
+    world: World, fault: Fault, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "SECONDS", 1.5)
     world.second.faults[""] = fault
     meets(ask(world, ZoneServers, DOMAIN), FAIL, said)
     world.first.faults[""] = fault
@@ -104,7 +107,10 @@ def test_a_server_without_address_and_one_without_a_way(world: World) -> None:
         (LongTextsHeard, (NAME,)),
     ],
 )
-def test_a_resolver_that_fails_is_unknown(world: World, kind: type, argument: object) -> None:
+def test_a_resolver_that_fails_is_unknown(
+    world: World, kind: type, argument: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "SECONDS", 0.3)
     for fault in (silent, fails(dns.rcode.SERVFAIL), fails(dns.rcode.REFUSED)):
         world.own.faults[""] = fault
         assert ask(world, kind, argument).outcome is UNKNOWN
