@@ -120,10 +120,16 @@ class Slot:
         for name in there:
             if name.startswith(self.prefix):
                 shell.run(["ip", "netns", "del", name], check=False)
-        if self.network in there:
+        if self.network in (*there, *cards()):
             shell.run(["nft", "delete", "table", "inet", self.network], check=False)
             shell.run(["ip", "link", "del", self.network], check=False)
             shell.run(["ip", "netns", "del", self.network], check=False)
+
+
+def cards() -> list[str]:
+    """Name the network interfaces that this process sees."""
+    rows = shell.run(["ip", "-brief", "link"]).stdout.splitlines()
+    return [row.split()[0].partition("@")[0] for row in rows]
 
 
 def unmount_below(folder: Path) -> None:

@@ -8,12 +8,12 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.clocks import HUNG, until
 from support.recorded import RecordedHost
 
 from mailwizard.model import Completed
@@ -75,8 +75,9 @@ def test_of_a_large_one_the_beginning_is_told(box: Path) -> None:
 
 
 def test_a_message_that_comes_while_it_waits_is_found(box: Path) -> None:
-    with looking(box, 20) as process:
-        time.sleep(0.3)
+    with looking(box, HUNG) as process:
+        # it waits when it sleeps in the kernel, and not for a file
+        until(lambda: "nanosleep" in Path(f"/proc/{process.pid}/wchan").read_text())
         (box / "tmp/1").write_bytes(HEAD + BODY)
         (box / "tmp/1").rename(box / "new/1")
         out, _ = process.communicate(timeout=30)
