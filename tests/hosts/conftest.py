@@ -35,12 +35,6 @@ def ready_layer(prepared: Prepared, suite: str) -> Layer:
     return prepared.ready(suite)
 
 
-@pytest.fixture
-def applied_layer(prepared: Prepared, suite: str) -> Layer:
-    """Give a layer with every step applied and verified."""
-    return prepared.applied(suite)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:

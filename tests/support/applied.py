@@ -1,6 +1,6 @@
 """Hosts that need not be set up anew: ready for the steps, or with all of them applied.
 
-A test asks for the session fixture `prepared` (or for `ready_layer`, `applied_layer`) and boots as
+A test asks for the session fixture `prepared` (or for `ready_layer`) and boots as
 many hosts from a layer as it likes; each boot takes half a second:
 
     def test_something(prepared: Prepared, fresh_host: FreshHost, suite: str) -> None:
