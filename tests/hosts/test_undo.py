@@ -137,7 +137,7 @@ UNUSUAL: dict[str, str] = {
     "aliases never compiled": "rm -f /etc/aliases.db",
     "senders by hand": f"echo 'bob  robert@example.org' >{CANONICAL}; chmod 0640 {CANONICAL}; "
     f"postmap hash:{CANONICAL}",
-    "extended attributes": "setfattr -n user.note -v ours /etc/hosts || true",
+    "extended attributes": "python3 -c \"import os; os.setxattr('/etc/hosts', 'user.note', b'x')\"",
     "postfix not running": "systemctl disable --now postfix",
     "another mail name": "echo other.example >/etc/mailname; chmod 0600 /etc/mailname",
     "the account is there": f"useradd -m {LOGIN}; echo {LOGIN}:theirs | chpasswd",
