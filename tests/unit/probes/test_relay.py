@@ -114,11 +114,6 @@ def test_it_is_critical_and_refuses_to_guess() -> None:
     assert not probes.RefusesSmuggling("alice@example.test").critical
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smuggling, "_SILENCE", 0.3)
-
-
 def smuggle(server: FakeSmtp) -> Result:
     with server:
         probe = probes.RefusesSmuggling("alice@example.test", server="127.0.0.1", port=server.port)
@@ -129,7 +124,8 @@ def yes(*_: str) -> bytes:
     return b"250 Ok"
 
 
-def test_a_strict_server_takes_none_of_the_endings() -> None:
+def test_a_strict_server_takes_none_of_the_endings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smuggling, "_SILENCE", 0.3)
     server = FakeSmtp(recipient=yes)
     result = smuggle(server)
     assert result.outcome is Outcome.PASS
