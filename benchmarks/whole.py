@@ -32,7 +32,7 @@ RELAY, RELAY_SECRET = NAMES["relay.test"], "/root/relay-password"
 RUNS, TIMES, TIMEOUT = 2, 3, 400
 LOOKING, CHANGES, CHECKS = "looking", "changes", "checks"
 # what the program asks beside its steps' packages, and the script
-MORE_PACKAGES = "python3 python3-venv ssl-cert"
+MORE_PACKAGES = "python3 python3-pip-whl ssl-cert"
 # a signature of no virus; the folders are what the units wait for (clamav-daemon(8))
 DEFINITIONS = (
     "mkdir -p /var/lib/clamav/daily.inc /var/lib/clamav/main.inc && "

@@ -22,6 +22,8 @@ STEP, UNIT, TITLE = "packages", "mailwizard-packages", "install packages"
 TAIL = 25
 # a state folder may have any name; this one means nothing to systemd and to sh
 PLACE = "/run/mailwizard"
+# made by the launcher when it has brought the package lists up to date, which is not done twice
+LISTS, FRESH = f"{PLACE}/lists", 900.0
 
 
 def wanted(look: Look, roles: Sequence[str]) -> tuple[str, ...]:
@@ -132,9 +134,14 @@ def _transact(host: LocalHost, roles: Sequence[str], names: Sequence[str]) -> It
     broken = host.ask(manager.audit(), timeout=60)
     if manager.broken(broken.out):
         yield from _repaired(host, manager.repair())
-    yield from _detached(host, manager.update())
+    if not _lists_are_fresh(host):
+        yield from _detached(host, manager.update())
     _preseed(host, roles)
     yield from _detached(host, manager.install(names), quiet_services=True)
+
+
+def _lists_are_fresh(look: Look) -> bool:
+    return 0 <= time.time() - look.state(LISTS).mtime_ns / 1e9 < FRESH
 
 
 def _repaired(host: LocalHost, commands: Sequence[Sequence[str]]) -> Iterator[Event]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -86,6 +88,7 @@ class PackageHost(ToyHost):
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackageHost:
     monkeypatch.setattr(transaction, "PLACE", str(tmp_path / "run"))
+    monkeypatch.setattr(transaction, "LISTS", str(tmp_path / "run/lists"))
     return PackageHost(tmp_path)
 
 
@@ -202,3 +205,25 @@ def test_a_unit_can_be_told_whatever_the_state_folder_is_called(
     # what it is called there is taken literally (tests/hosts/test_circumstances.py)
     assert host.log_of(UNIT).endswith(f"/{name}/log/{UNIT}.log")
     assert "/../" not in host.log_of(UNIT)
+
+
+@pytest.mark.parametrize(
+    ("age", "asked"),
+    [(None, True), (0, False), (transaction.FRESH - 60, False), (transaction.FRESH + 60, True)],
+)
+def test_lists_that_the_launcher_has_just_brought_are_not_asked_for_again(
+    host: PackageHost, journal: Journal, age: float | None, asked: bool
+) -> None:
+    """Nor is a mark of the future believed: a clock that was set back makes none."""
+    mark = Path(transaction.LISTS)
+    if age is not None:
+        mark.parent.mkdir()
+        mark.touch()
+        os.utime(mark, (time.time() - age,) * 2)
+    assert isinstance(last(install(host, journal, ["dovecot"])), ChangeDone)
+    assert (tuple(Apt().update()) in host.quiet) is asked
+    host.packages, host.quiet = {"base": "installed"}, {}
+    if age is not None:
+        os.utime(mark, (time.time() + 3600,) * 2)
+    list(install(host, journal, ["dovecot"]))
+    assert tuple(Apt().update()) in host.quiet
