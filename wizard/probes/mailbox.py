@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
+import os
 from dataclasses import dataclass
+from hashlib import sha256
 
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Host
@@ -17,12 +18,12 @@ from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Transcript
 
 PYTHON = "/usr/bin/python3"
-LARGEST = 200_000
+LARGEST = 2**20
 # One process for the whole wait. It opens no session as runuser(1) would, and looks into a folder
 # only when its time of change is another. Moved aside before it is read: who opens the mailbox just
 # then moves what is new to cur, too.
 _LOOK = r"""
-import base64, hashlib, json, os, sys, time
+import binascii, os, sys, time
 mark, box, seconds, most, every = sys.argv[1:]
 mark, most = mark.encode(), int(most)
 os.chdir("/")
@@ -56,11 +57,10 @@ def content(path):
 def take(path):
     own = os.path.join(box, "tmp", os.path.basename(path))
     os.rename(path, own)
-    message = content(own)
+    message = content(own)[:most]
     os.unlink(own)
-    body = message.partition(b"\n\n")[2]
-    told = {"path": path, "sha256": hashlib.sha256(body).hexdigest()}
-    print(json.dumps({**told, "message": base64.b64encode(message[:most]).decode()}), flush=True)
+    words = (binascii.b2a_base64(word, newline=False) for word in (os.fsencode(path), message))
+    print(*(word.decode() for word in words), flush=True)
 while True:
     now = changed()
     if now != seen:
@@ -97,15 +97,19 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A message as it lay in a mailbox: where, the SHA-256 of its body, its first octets."""
+    """A message as it lay in a mailbox: where, and its octets, of a very large one the first."""
 
     path: str
-    digest: str
     message: bytes
 
     @property
     def head(self) -> str:
         return self.message.partition(b"\n\n")[0].decode("utf-8", "replace")
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its body."""
+        return sha256(self.message.partition(b"\n\n")[2]).hexdigest()
 
 
 def find_user(host: Host, login: str) -> User | None:
@@ -169,7 +173,7 @@ def look_for(
         said = host.run(_as(user, [PYTHON, "-I", "-S", "-c", _LOOK, *words]), timeout=wait + 10,
                         ok=(0, 1, 124))  # fmt: skip
         found = [_read(line) for line in said.out.splitlines()]
-    except (CommandFailed, ValueError, KeyError) as error:
+    except (CommandFailed, ValueError) as error:
         said_so = f"the mailbox of {login} could not be looked into: {error}"
         raise CannotAsk(Trouble.GARBLED, said_so) from error
     if not found:
@@ -183,8 +187,8 @@ def _as(user: User, argv: list[str]) -> list[str]:
 
 
 def _read(line: str) -> Found:
-    told = json.loads(line)
     try:
-        return Found(told["path"], told["sha256"], base64.b64decode(told["message"]))
-    except (TypeError, binascii.Error) as error:
+        path, message = (base64.b64decode(word, validate=True) for word in line.split(" "))
+    except binascii.Error as error:
         raise ValueError("no message was told of") from error
+    return Found(os.fsdecode(path), message)
