@@ -43,11 +43,12 @@ def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
     left = rights.left_behind(journal)
     changes = [rights.as_left(context.look, change, left) for change in step.plan(context)]
     for change in changes:
-        due = change.needed(context.look) or _cut_short(journal, step.id, change.title)
-        due = due or change.follows in touched
+        due = _cut_short(journal, step.id, change.title) or change.follows in touched
         if change.follows in _FOLLOWING:
             due = due or any(i.due and i.change.follows not in _FOLLOWING for i in found)
         due = due or _behind(journal, step.id, change, changes)
+        # last, since it asks the host
+        due = due or change.needed(context.look)
         item = Pending(change, due, drift_of(journal, context.look, change) if due else None)
         # what is kept as somebody edited it is not made, and nothing follows it
         if _kept(journal, context.look, item):
