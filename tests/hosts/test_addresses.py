@@ -152,8 +152,8 @@ def test_mail_leaves_from_the_answered_one_of_two_addresses(
 def test_behind_a_router_that_has_the_address(host: Host, internet: Internet) -> None:
     public = host.address
     host.run(
-        f"ip addr flush dev eth0 scope global; ip addr add {INNER}/24 dev eth0; "
-        f"ip route replace default via {GATE}"
+        "ip addr flush dev eth0 scope global; ip -6 route del default; "
+        f"ip addr add {INNER}/24 dev eth0; ip route replace default via {GATE}"
     )
     with router(public):
         answered(host, internet, public, "")

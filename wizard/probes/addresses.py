@@ -98,7 +98,7 @@ def source(look: Look, family: int, answered: Iterable[str | None]) -> str:
     A local address of IPv6 (RFC 4193) leads nowhere, unless just such a one was answered.
     """
     found = _routed(look, family)
-    if not found or ip_address(found).is_loopback:
+    if not found or ip_address(found).is_loopback or ip_address(found).is_link_local:
         return ""
     local = any(not ip_address(one).is_global for one in answered if one and version(one) == 6)
     return found if family == 4 or local or ip_address(found).is_global else ""
