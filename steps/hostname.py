@@ -101,7 +101,8 @@ STEP = Step(
             default=lambda context: proposed(context.look, 4),
             help=(
                 "The address that the world reaches this host at. Behind NAT: the router's. Leave "
-                "it empty where there is IPv6 alone: then mail leaves over IPv6 alone."
+                "it empty where there is none: then mail leaves over IPv6 alone, and servers "
+                "without IPv6 get none."
             ),
             optional=True,
         ),

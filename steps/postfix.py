@@ -128,26 +128,28 @@ def leaving(context: Context) -> dict[str, str]:
 
 
 def services(context: Context) -> dict[str, str]:
-    """Options in master.cf; inet_protocols stays once it is there: it may be anybody's."""
+    """Options in master.cf; `ipv4` stays once it is there: it may be anybody's."""
     wanted = leaving(context)
     entries = maincf.master_values(context.look, CLIENTS)
     found = {"smtp/inet/smtpd_sasl_auth_enable": "no"}
     for client in [each for each in CLIENTS if each in entries or not entries]:
-        options = {**_unbound(context, client), **wanted}
+        options = {**_outdated(context, client), **wanted}
         found |= {f"{client}/{name}": value for name, value in options.items()}
     return found
 
 
-def _unbound(context: Context, client: str) -> dict[str, str]:
-    """What no longer binds a client: a public address that is not answered any more."""
-    names = {f"{client}/{option}": option for option in BIND.values()}
-    bound = maincf.master_values(context.look, list(names))
+def _outdated(context: Context, client: str) -> dict[str, str]:
+    """What no longer holds a client back: a public address, or IPv6 alone, of other answers."""
+    names = {f"{client}/{option}": option for option in ("inet_protocols", *BIND.values())}
+    there = maincf.master_values(context.look, list(names))
     told = hostname.addresses(context)
-    return {
-        names[name]: ""
-        for name, address in bound.items()
-        if address and address not in told and not is_private(address)
-    }
+    found = {}
+    if there.pop(f"{client}/inet_protocols", "") == "ipv6" and 4 in map(version, told):
+        found["inet_protocols"] = "all"
+    for name, address in there.items():
+        if address and address not in told and not is_private(address):
+            found[names[name]] = ""
+    return found
 
 
 def plan(context: Context) -> Iterator[Change]:

@@ -204,3 +204,9 @@ def test_an_ipv4_address_that_was_not_answered_is_not_used(host: Host, internet:
     with edited(host, "/etc/postfix/master.cf", "postconf -PX smtp/unix/inet_protocols"):
         outcome, said = verdict(host, "OUT-02", "postfix")
         assert (outcome, f"from {host.address}," in said) == ("fail", True), said
+    text = host.get(ANSWERS).decode().replace('address = ""', f'address = "{host.address}"')
+    host.put(text, ANSWERS)
+    done = Program(host).apply("postfix")
+    assert done.status == 0, done.stdout[-4000:]
+    host.run("postconf -e smtp_address_preference=ipv4; postfix reload")
+    assert f"[{host.address}]" in seen(host, internet, "over IPv4 again")

@@ -127,6 +127,25 @@ def test_mail_is_no_longer_bound_to_what_was_answered_before(
 
 
 @pytest.mark.parametrize(
+    ("spoken", "address", "value"),
+    [
+        ("ipv6", "198.18.0.10", "all"),
+        ("ipv6", None, "ipv6"),
+        ("ipv4", "198.18.0.10", "left"),
+    ],
+)
+def test_ipv6_alone_ends_with_an_ipv4_address(
+    host: RecordedHost, spoken: str, address: str | None, value: str
+) -> None:
+    routed(host, six=SIX["address6"])
+    host.files["/etc/postfix/master.cf"] = Written(
+        f"smtp unix - - y - - smtp\n    -o inet_protocols={spoken}\n".encode()
+    )
+    found = postfix.services(context(host, address=address, **SIX))
+    assert found.get("smtp/unix/inet_protocols", "left") == value
+
+
+@pytest.mark.parametrize(
     ("there", "address", "value"),
     [
         ("", "198.18.0.10", "left"),
