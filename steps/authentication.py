@@ -20,7 +20,7 @@ from mailwizard.fields.authentication import Selector
 from mailwizard.fields.relays import split
 from mailwizard.model import Change, Context, Probe, Question, Record, Step
 from mailwizard.render import render
-from mailwizard.steps import amavis, postfix, selectors, submission
+from mailwizard.steps import amavis, hostname, postfix, selectors, submission
 
 VERIFIER, DMARC = 8891, 8893
 OPENDKIM = f"inet:127.0.0.1:{VERIFIER}"
@@ -169,8 +169,7 @@ def _submitted(context: Context) -> Probe:
 
 def published(context: Context) -> Iterator[Probe]:
     """What somebody else's hands have to publish: it is told, and keeps no gate closed."""
-    host = context.of("hostname")
-    fqdn, addresses = host["fqdn"], tuple(a for a in (host["address"], host["address6"]) if a)
+    fqdn, addresses = context.of("hostname")["fqdn"], hostname.addresses(context)
     domains = tuple(context.of("postfix")["domains"])
     if "" in {relay_of(context, domain) for domain in domains}:
         yield probes.Advisory(probes.SpfHello(fqdn, addresses))

@@ -20,6 +20,7 @@ from mailwizard.maincf import postconf
 from mailwizard.model import Change, Context, Probe, Question, Record, Step
 from mailwizard.platform import facts
 from mailwizard.render import render
+from mailwizard.steps import hostname
 
 # only suites with forward secrecy and an AEAD are left (Mozilla intermediate)
 WEAK = "aNULL, kRSA, kDHE, SHA1, SHA256, SHA384, ARIA, CAMELLIA, AESCCM"
@@ -157,7 +158,7 @@ def default_names(context: Context) -> list[str]:
     """The host's name, and imap. and smtp. of the domain where they lead here."""
     fqdn: str = context.of("hostname")["fqdn"]
     domain = context.of("postfix")["domains"][0]
-    own = set(facts.interface_addresses(context.look)) | {context.of("hostname")["address"]}
+    own = set(hostname.all_addresses(context))
     found = [f"{name}.{domain}" for name in ("imap", "smtp")]
     return [fqdn, *(n for n in found if n != fqdn and own & set(facts.resolved(context.look, n)))]
 

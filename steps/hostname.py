@@ -11,6 +11,7 @@ from mailwizard.fields import Address
 from mailwizard.fields import HostName as FullName
 from mailwizard.model import Change, Context, Probe, Question, Record, Step
 from mailwizard.platform import facts
+from mailwizard.probes.addresses import inner, of_host, proposed
 from mailwizard.probes.networks import is_private
 from mailwizard.render import render
 
@@ -24,7 +25,7 @@ def plan(context: Context) -> Iterator[Change]:
     fqdn = context["fqdn"]
     short = fqdn.split(".", 1)[0]
     yield HostName(short)
-    yield HostsEntry(facts.own_addresses(context.look, addresses(context)), fqdn, short)
+    yield HostsEntry(inner(context.look, addresses(context)), fqdn, short)
     if context.look.state("/etc/cloud").kind == "dir":
         path = "/etc/cloud/cloud.cfg.d/99-mailwizard.cfg"
         yield FileContent(path, render("cloud/mailwizard.cfg.j2"))
@@ -32,7 +33,13 @@ def plan(context: Context) -> Iterator[Change]:
 
 def addresses(context: Context) -> tuple[str, ...]:
     """The public addresses that were answered."""
-    return tuple(a for a in (context["address"], context["address6"]) if a)
+    host = context.of("hostname")
+    return tuple(a for a in (host["address"], host["address6"]) if a)
+
+
+def all_addresses(context: Context) -> tuple[str, ...]:
+    """The answered addresses and those of the interfaces: all that this host is known by."""
+    return of_host(context.look, addresses(context))
 
 
 def probe(context: Context) -> Iterator[Probe]:
@@ -91,15 +98,19 @@ STEP = Step(
             name="address",
             label="Public IPv4 address",
             kind=Address(4),
-            default=lambda context: facts.primary_address(context.look, 4),
-            help="The address that the world reaches this host at. Behind NAT: the router's.",
+            default=lambda context: proposed(context.look, 4),
+            help=(
+                "The address that the world reaches this host at. Behind NAT: the router's. Leave "
+                "it empty where there is none: then mail leaves over IPv6 alone, and servers "
+                "without IPv6 get none."
+            ),
             optional=True,
         ),
         Question(
             name="address6",
             label="Public IPv6 address",
             kind=Address(6),
-            default=lambda context: facts.primary_address(context.look, 6),
+            default=lambda context: proposed(context.look, 6),
             help=(
                 "Leave it empty when this host has none, or none that the world should see: then "
                 "mail leaves over IPv4 alone."

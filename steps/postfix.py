@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mailwizard import probes
+from mailwizard import maincf, probes
 from mailwizard.changes import (
     DebconfSettings,
     FileContent,
@@ -17,6 +17,9 @@ from mailwizard.changes import (
 from mailwizard.fields import Domain, Listing, Network, Size
 from mailwizard.model import Change, Context, Probe, Question, Record, Step
 from mailwizard.platform import facts
+from mailwizard.probes.addresses import of_routers, on_interfaces, source, version
+from mailwizard.probes.networks import is_private
+from mailwizard.steps import hostname
 
 # our own programs and filters bring mail from there
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -28,7 +31,9 @@ FILTERS = (8891, 8893, 10023, 10024, 10025, 10026, 10027)
 RELAY = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"
 # with a top level of two letters behind them: whoever asks gets a name below (publicsuffix.org)
 REGISTRIES = ("co", "com", "org", "net", "ac", "gov", "edu", "or", "ne", "go")
-SENDING = "smtp/unix/inet_protocols"
+# the clients that bring mail to the world; a filter's has an entry of its own (step amavis)
+CLIENTS = ("smtp/unix", "relay/unix")
+BIND = {4: "smtp_bind_address", 6: "smtp_bind_address6"}
 
 
 def identity(context: Context) -> dict[str, str]:
@@ -83,20 +88,68 @@ def restrictions() -> dict[str, str]:
 
 def parameters(context: Context) -> dict[str, str]:
     """Every main.cf parameter of this step."""
-    return identity(context) | delivery(context) | restrictions()
+    return identity(context) | delivery(context) | restrictions() | routers(context)
 
 
-def only_ipv4(context: Context) -> bool:
-    """Whether mail must not leave over IPv6: from an address that the world is not told of."""
-    host = context.of("hostname")
-    told4, told6 = host["address"], host["address6"]
-    return bool(told4 and not told6 and facts.primary_address(context.look, 6))
+def routers(context: Context) -> dict[str, str]:
+    """Answered addresses that a router has: Postfix must know that they lead back to it.
+
+    What is there in another form than ours (a list) is somebody's own, and only added to.
+    """
+    look = context.look
+    # an address of a family that the kernel does not know ends every Postfix program
+    told = [one for one in hostname.addresses(context) if ":" not in one or facts.has_ipv6(look)]
+    wanted = [f"[{one}]" if ":" in one else one for one in of_routers(look, told)]
+    main = look.read(context.platform.path("main.cf")).decode("utf-8", "surrogateescape")
+    there = maincf.parse(main).get("proxy_interfaces", "").replace(",", " ").split()
+    if sum(":" in one for one in there) > 1 or sum(":" not in one for one in there) > 1:
+        missing = [one for one in wanted if one not in there]
+        return {"proxy_interfaces": " ".join([*there, *missing])} if missing else {}
+    return {"proxy_interfaces": " ".join(wanted)} if wanted or there else {}
+
+
+def leaving(context: Context) -> dict[str, str]:
+    """Options of a client of SMTP so that mail leaves from the addresses that the world is told.
+
+    In main.cf they would bind the way to a filter on this host as well.
+    """
+    told, look = hostname.addresses(context), context.look
+    routes = {family: source(look, family, told) for family in BIND}
+    answered = {version(one): one for one in told}
+    found = {}
+    # one family answered: over the other mail would leave from an address nobody is told of
+    if len(answered) == 1 and all(routes.values()):
+        found["inet_protocols"] = f"ipv{next(iter(answered))}"
+    here = on_interfaces(look)
+    for family, address in answered.items():
+        if routes[family] and routes[family] != address and address in here:
+            found[BIND[family]] = address
+    return found
 
 
 def services(context: Context) -> dict[str, str]:
-    """Options in master.cf; that of sending stays once it is there: it may be anybody's."""
-    sending = {SENDING: "ipv4"} if only_ipv4(context) else {}
-    return {"smtp/inet/smtpd_sasl_auth_enable": "no", **sending}
+    """Options in master.cf; `ipv4` stays once it is there: it may be anybody's."""
+    wanted = leaving(context)
+    entries = maincf.master_values(context.look, CLIENTS)
+    found = {"smtp/inet/smtpd_sasl_auth_enable": "no"}
+    for client in [each for each in CLIENTS if each in entries or not entries]:
+        options = {**_outdated(context, client), **wanted}
+        found |= {f"{client}/{name}": value for name, value in options.items()}
+    return found
+
+
+def _outdated(context: Context, client: str) -> dict[str, str]:
+    """What no longer holds a client back: a public address, or IPv6 alone, of other answers."""
+    names = {f"{client}/{option}": option for option in ("inet_protocols", *BIND.values())}
+    there = maincf.master_values(context.look, list(names))
+    told = hostname.addresses(context)
+    found = {}
+    if there.pop(f"{client}/inet_protocols", "") == "ipv6" and 4 in map(version, told):
+        found["inet_protocols"] = "all"
+    for name, address in there.items():
+        if address and address not in told and not is_private(address):
+            found[names[name]] = ""
+    return found
 
 
 def plan(context: Context) -> Iterator[Change]:
@@ -149,6 +202,7 @@ def configuration(context: Context) -> Iterator[Probe]:
     unit = context.platform.unit
     yield probes.UnitRuns(unit("postfix-worker"), starter=unit("postfix"))
     yield probes.Listeners((25,), FILTERS, {25: ("master",)})
+    yield probes.OutgoingIdentity(context.of("hostname")["fqdn"], hostname.addresses(context))
 
 
 def conversation(context: Context) -> Iterator[Probe]:

@@ -17,8 +17,9 @@ from mailwizard.changes import (
 from mailwizard.fields import Bool, Listing
 from mailwizard.fields.protection import ZEN, BlocklistField, HeaderChecks, blocklist, watched
 from mailwizard.model import Change, Context, Probe, Question, Step
+from mailwizard.probes.addresses import literal
 from mailwizard.render import render
-from mailwizard.steps import postfix, resolver
+from mailwizard.steps import hostname, postfix, resolver
 
 POLICY_PORT = 10023
 GREYLIST_DELAY = 300
@@ -85,10 +86,9 @@ def _header_file(context: Context) -> bool:
 
 def own_names(context: Context) -> list[str]:
     """Patterns for what only this host may call itself (RFC 5321 4.1.3)."""
-    host = context.of("hostname")
-    six = host["address6"]
-    names = [host["fqdn"], *context.of("postfix")["domains"], "localhost.localdomain"]
-    literals = [f"[{host['address']}]", *([f"[IPv6:{six}]"] if six else [])]
+    fqdn = context.of("hostname")["fqdn"]
+    names = [fqdn, *context.of("postfix")["domains"], "localhost.localdomain"]
+    literals = map(literal, hostname.all_addresses(context))
     return [re.sub(r"([.\[\]])", r"\\\1", each) for each in dict.fromkeys([*names, *literals])]
 
 
@@ -180,7 +180,8 @@ def probe(context: Context) -> Iterator[Probe]:
         yield kind(address, login)
     yield probes.ServesMany()
     if context["helo_checks"] and not context["watch_first"]:
-        yield probes.OnlyWeAreWe(context.of("hostname")["fqdn"], address)
+        fqdn = context.of("hostname")["fqdn"]
+        yield probes.OnlyWeAreWe(fqdn, address, hostname.all_addresses(context))
     if context["greylist"]:
         yield probes.Greylisted(address, GREYLIST_DELAY)
     if context["watch_first"]:

@@ -104,10 +104,10 @@ def parameters(context: Context) -> dict[str, str]:
 
 def services(context: Context) -> dict[str, str]:
     """A client of its own for TLS from the first byte: in main.cf it would break all others."""
-    options = "-o smtp_tls_wrappermode=yes -o smtp_tls_security_level=encrypt"
-    if postfix.only_ipv4(context):
-        options += " -o inet_protocols=ipv4"
-    entry = f"{WRAPPED} unix - - n - - smtp -o syslog_name=postfix/{WRAPPED} {options}"
+    options = {"smtp_tls_wrappermode": "yes", "smtp_tls_security_level": "encrypt"}
+    options |= postfix.leaving(context)
+    words = " ".join(f"-o {name}={value}" for name, value in options.items())
+    entry = f"{WRAPPED} unix - - n - - smtp -o syslog_name=postfix/{WRAPPED} {words}"
     wrapped = any(transport(hop) == WRAPPED for hop in policies(context))
     return {f"{WRAPPED}/unix": entry if wrapped else ""}
 
@@ -137,7 +137,6 @@ def probe(context: Context) -> Iterator[Probe]:
     """Each account is tried for real, as Postfix would use it."""
     fqdn, domain = context.of("hostname")["fqdn"], context.of("postfix")["domains"][0]
     reader = context.of("aliases")["root"]
-    addresses = tuple(a for a in map(context.of("hostname").get, ("address", "address6")) if a)
     yield probes.PostfixReadBack(parameters(context), step="relay")
     for hop, policy in policies(context).items():
         login = policy.startswith("secure")
@@ -150,7 +149,6 @@ def probe(context: Context) -> Iterator[Probe]:
             helo=fqdn,
             sender=sender or f"{reader}@{domain}",
         )
-    yield probes.OutgoingIdentity(fqdn, addresses)
     yield probes.QueueFlows()
     yield probes.BounceReturns(reader, domain)
 

@@ -12,8 +12,8 @@ from mailwizard.fields import Listing, Network
 from mailwizard.model import Completed, Context
 from mailwizard.steps import postfix
 
+ROUTE4 = "ip -j -4 route get 192.0.2.1"
 ROUTE6 = "ip -j -6 route get 2001:db8::1"
-SEEN6 = Completed((), 0, '[{"prefsrc": "2a01:4f8:1:2::3"}]')
 
 
 def context(host: RecordedHost, fqdn: str = "mail.example.org", **addresses: Any) -> Context:
@@ -56,24 +56,126 @@ def test_the_domain_that_is_proposed_is_ones_own(
     assert postfix.default_domains(context(host, fqdn)) == [domain]
 
 
+LINKS = """[{"ifname": "eth0", "addr_info": [
+  {"local": "10.77.0.5"}, {"local": "198.18.0.10"}, {"local": "198.18.0.11"},
+  {"local": "2a01:4f8:1:2::3"}, {"local": "2a01:4f8:1:2::4"}]}]"""
+SECOND = {"address": "198.18.0.11"}
+SIX = {"address6": "2a01:4f8:1:2::3"}
+
+
+def routed(host: RecordedHost, four: str = "198.18.0.10", six: str = "") -> None:
+    for route, source in ((ROUTE4, four), (ROUTE6, six)):
+        found = f'[{{"prefsrc": "{source}"}}]' if source else "[]"
+        host.answers[route] = Completed((), 0, found)
+    host.answers["ip -j addr show scope global"] = Completed((), 0, LINKS)
+
+
 @pytest.mark.parametrize(
-    ("addresses", "routed", "sending"),
+    ("addresses", "routes", "options"),
     [
-        ({}, SEEN6, "ipv4"),
+        ({}, {}, {}),
         # told to the world, or nothing to tell
-        ({"address6": "2a01:4f8:1:2::3"}, SEEN6, "unset"),
-        ({}, Completed((), 0, "[]"), "unset"),
-        ({}, Completed((), 0, '[{"prefsrc": "fd00:1::3"}]'), "unset"),
+        (SIX, {"six": SIX["address6"]}, {}),
+        ({}, {"six": "fd00:1::3"}, {}),
+        # a family that nobody was told of
+        ({}, {"six": "2a01:4f8:1:2::3"}, {"inet_protocols": "ipv4"}),
+        ({"address": None, **SIX}, {"six": SIX["address6"]}, {"inet_protocols": "ipv6"}),
         # else no mail would leave at all
-        ({"address": None}, SEEN6, "unset"),
+        ({"address": None, **SIX}, {"four": "", "six": SIX["address6"]}, {}),
+        ({"address": None}, {"six": "2a01:4f8:1:2::3"}, {}),
+        ({}, {"four": "", "six": "2a01:4f8:1:2::3"}, {}),
+        # the kernel would choose another of this host's addresses
+        (SECOND, {}, {"smtp_bind_address": "198.18.0.11"}),
+        ({}, {"four": "10.77.0.5"}, {"smtp_bind_address": "198.18.0.10"}),
+        (SIX, {"six": "2a01:4f8:1:2::4"}, {"smtp_bind_address6": "2a01:4f8:1:2::3"}),
+        # a router's, which nothing here can be bound to
+        ({"address": "198.18.0.99"}, {"four": "10.77.0.5"}, {}),
     ],
 )
 def test_mail_leaves_from_addresses_that_the_world_is_told_of(
-    host: RecordedHost, addresses: dict[str, Any], routed: Completed, sending: str
+    host: RecordedHost,
+    addresses: dict[str, Any],
+    routes: dict[str, str],
+    options: dict[str, str],
 ) -> None:
-    host.answers[ROUTE6] = routed
-    given = context(host, **addresses)
-    assert postfix.services(given).get(postfix.SENDING, "unset") == sending
+    routed(host, **routes)
+    assert postfix.leaving(context(host, **addresses)) == options
+    wanted = {f"smtp/unix/{name}": value for name, value in options.items()}
+    no_login = {"smtp/inet/smtpd_sasl_auth_enable": "no"}
+    assert postfix.services(context(host, **addresses)) == no_login | wanted
+
+
+@pytest.mark.parametrize(
+    ("bound", "address", "value"),
+    [
+        ("198.18.0.11", "198.18.0.10", ""),
+        ("198.18.0.10", "198.18.0.10", "left"),
+        ("10.77.0.5", "198.18.0.10", "left"),
+        ("198.18.0.10", "198.18.0.11", "198.18.0.11"),
+        ("", "198.18.0.10", "left"),
+    ],
+)
+def test_mail_is_no_longer_bound_to_what_was_answered_before(
+    host: RecordedHost, bound: str, address: str, value: str
+) -> None:
+    routed(host)
+    host.files["/etc/postfix/master.cf"] = Written(
+        f"smtp unix - - y - - smtp\n    -o smtp_bind_address={bound}\n".encode()
+    )
+    found = postfix.services(context(host, address=address))
+    assert found.get("smtp/unix/smtp_bind_address", "left") == value
+
+
+@pytest.mark.parametrize(
+    ("spoken", "address", "value"),
+    [
+        ("ipv6", "198.18.0.10", "all"),
+        ("ipv6", None, "ipv6"),
+        ("ipv4", "198.18.0.10", "left"),
+    ],
+)
+def test_ipv6_alone_ends_with_an_ipv4_address(
+    host: RecordedHost, spoken: str, address: str | None, value: str
+) -> None:
+    routed(host, six=SIX["address6"])
+    host.files["/etc/postfix/master.cf"] = Written(
+        f"smtp unix - - y - - smtp\n    -o inet_protocols={spoken}\n".encode()
+    )
+    found = postfix.services(context(host, address=address, **SIX))
+    assert found.get("smtp/unix/inet_protocols", "left") == value
+
+
+@pytest.mark.parametrize(
+    ("there", "address", "value"),
+    [
+        ("", "198.18.0.10", "left"),
+        ("", "198.18.0.99", "198.18.0.99"),
+        ("198.18.0.98", "198.18.0.99", "198.18.0.99"),
+        ("198.18.0.98", "198.18.0.10", ""),
+        # a list is somebody's own
+        ("192.0.2.1, 192.0.2.2", "198.18.0.10", "left"),
+        ("192.0.2.1,\n 192.0.2.2", "198.18.0.99", "192.0.2.1 192.0.2.2 198.18.0.99"),
+        ("192.0.2.1, 198.18.0.99", "198.18.0.99", "left"),
+    ],
+)
+def test_postfix_knows_of_the_router(
+    host: RecordedHost, there: str, address: str, value: str
+) -> None:
+    routed(host)
+    if there:
+        host.files["/etc/postfix/main.cf"] = Written(f"proxy_interfaces = {there}\n".encode())
+    found = postfix.parameters(context(host, address=address))
+    assert found.get("proxy_interfaces", "left") == value
+
+
+def test_a_router_of_a_family_that_the_kernel_does_not_know_is_not_named(
+    host: RecordedHost,
+) -> None:
+    routed(host)
+    given = context(host, address6="2a01:4f8:1:2::99")
+    assert "proxy_interfaces" not in postfix.parameters(given)
+    host.files["/proc/net/if_inet6"] = Written(b"")
+    assert postfix.parameters(given)["proxy_interfaces"] == "[2a01:4f8:1:2::99]"
 
 
 def test_this_host_itself_is_always_trusted() -> None:

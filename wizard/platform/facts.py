@@ -1,18 +1,13 @@
-"""What the host says of itself: its name, its addresses, its people."""
+"""What the host says of itself: its name and its people."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
-from typing import Any
+from collections.abc import Iterator
 
 from mailwizard.fields import HostName
 from mailwizard.model import Completed, Look
 
 PEOPLE_FROM, PEOPLE_TO = 1000, 59999
-# an address of the documentation range: the route to it is the route to the world, nothing is sent
-ELSEWHERE = {4: "192.0.2.1", 6: "2001:db8::1"}
 
 
 def full_name(look: Look) -> str | None:
@@ -24,38 +19,10 @@ def full_name(look: Look) -> str | None:
     return name
 
 
-def primary_address(look: Look, version: int) -> str | None:
-    """The address this host shows to the world; for IPv6 only a global one."""
-    routed = _json(look, ["ip", "-j", f"-{version}", "route", "get", ELSEWHERE[version]])
-    found = [str(route.get("prefsrc", "")) for route in routed]
-    found += interface_addresses(look)
-    for text in found:
-        address = ip_address(text) if text else None
-        if address is None or address.version != version or address.is_loopback:
-            continue
-        if version == 4 or address.is_global:
-            return str(address)
-    return None
-
-
-def interface_addresses(look: Look) -> list[str]:
-    """Every address on the host's interfaces, but those of the link alone."""
-    links = _json(look, ["ip", "-j", "addr", "show", "scope", "global"])
-    return [str(a["local"]) for link in links for a in link.get("addr_info", []) if "local" in a]
-
-
 def resolved(look: Look, name: str) -> list[str]:
     """The addresses that this host's resolver knows for a name."""
     rows = look.ask(["getent", "ahosts", name], timeout=10).out.splitlines()
     return sorted({row.split()[0] for row in rows if row.split()})
-
-
-def own_addresses(look: Look, answered: Sequence[str]) -> tuple[str, ...]:
-    """The answered addresses that are on an interface; behind NAT the inner one instead."""
-    here = interface_addresses(look)
-    own = tuple(address for address in answered if address in here)
-    inner = primary_address(look, 4)
-    return own or ((inner,) if inner else ("127.0.1.1",))
 
 
 def has_ipv6(look: Look) -> bool:
@@ -96,11 +63,3 @@ def _accounts(look: Look, *names: str) -> Iterator[list[str]]:
         fields = line.split(":")
         if len(fields) == 7 and fields[2].isdigit():
             yield fields
-
-
-def _json(look: Look, argv: Sequence[str]) -> list[dict[str, Any]]:
-    try:
-        found = json.loads(look.ask(argv).out or "[]")
-    except ValueError:
-        return []
-    return found if isinstance(found, list) else []

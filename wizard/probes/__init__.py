@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     )
     from mailwizard.probes.greylist import Greylisted
     from mailwizard.probes.groups import TlsGroups
+    from mailwizard.probes.identity import OutgoingIdentity
     from mailwizard.probes.imap import (
         ClearLoginRefused,
         ImapGreeting,
@@ -104,11 +105,7 @@ if TYPE_CHECKING:
     )
     from mailwizard.probes.milter import MilterAnswers
     from mailwizard.probes.outbound import Port25Open
-    from mailwizard.probes.outward import (
-        BounceReturns,
-        OutgoingIdentity,
-        QueueFlows,
-    )
+    from mailwizard.probes.outward import BounceReturns, QueueFlows
     from mailwizard.probes.ownfiles import given
     from mailwizard.probes.postfix_config import (
         CompatibleLevel,
@@ -223,6 +220,7 @@ _NAMES = {
     "filtering": "FilterAnswers FilterFindsSpam FilterFindsVirus FilterPasses VirusDefinitions",
     "greylist": "Greylisted",
     "groups": "TlsGroups",
+    "identity": "OutgoingIdentity",
     "imap": (
         "ClearLoginRefused ImapGreeting ImapNoInjection NoPlaintextImap PopClosed SieveNotInClear"
     ),
@@ -235,7 +233,7 @@ _NAMES = {
     "maildns": "AuthorityAllowed MailExchangers ServicesFound",
     "milter": "MilterAnswers",
     "outbound": "Port25Open",
-    "outward": "BounceReturns OutgoingIdentity QueueFlows",
+    "outward": "BounceReturns QueueFlows",
     "ownfiles": "given",
     "postfix_config": "CompatibleLevel MapsUsable NothingDeprecated PostfixParses PostfixReadBack",
     "postfix_static": "RelayRestrictions SmugglingSettings TrustedNetworks",

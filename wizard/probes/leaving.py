@@ -51,7 +51,8 @@ class Way:
 def led_away(host: Host) -> str:
     """What keeps Postfix from bringing a message to the stranger; empty when nothing does."""
     names = (*_ELSEWHERE, "default_transport", "smtp_tls_security_level", "inet_protocols")
-    conf = Postconf(host).values(*names)
+    postconf = Postconf(host)
+    conf = postconf.values(*names) | postconf.overrides().get("smtp/unix", {})
     found = [f"{name} is {conf[name]}" for name in _ELSEWHERE if conf.get(name)]
     if conf.get("default_transport", "smtp").rstrip(":") != "smtp":
         found.append(f"default_transport is {conf['default_transport']}")

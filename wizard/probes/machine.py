@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from mailwizard import sanitise
 from mailwizard.model import Host, Look, Result
+from mailwizard.probes.addresses import of_routers, on_interfaces, proxied
 from mailwizard.probes.deadline import CannotAsk
-from mailwizard.probes.networks import host_addresses, is_private
+from mailwizard.probes.networks import is_private
 from mailwizard.probes.postconf import Postconf
 from mailwizard.probes.verdict import could_not_ask, failed, passed, skipped, unknown, warned
 
@@ -97,7 +98,7 @@ class NameIsHere:
         found = tuple(
             dict.fromkeys(row.split()[0] for row in asked.out.splitlines() if row.split())
         )
-        own = host_addresses(host)
+        own = on_interfaces(host)
         expected = f"{self.fqdn} leads to {', '.join(own) or 'an address of this host'}"
         fix = f"The administrator: in /etc/hosts: {own[0] if own else 'ADDRESS'} {self.fqdn}"
         if not found:
@@ -230,7 +231,7 @@ class MemoryRoom:
 
 @dataclass(frozen=True, slots=True)
 class BehindNat:
-    """The addresses the world knows are on this host's own interfaces."""
+    """The addresses the world knows are this host's own, or a router's that Postfix knows."""
 
     addresses: tuple[str, ...]
     id: ClassVar[str] = "HOST-NAT"
@@ -241,26 +242,25 @@ class BehindNat:
 
     def ask(self, host: Host) -> Result:
         wanted = [one for one in self.addresses if one]
-        own = host_addresses(host)
+        own = on_interfaces(host)
         if not own:
             return unknown("`ip address` shows no address", ", ".join(wanted), "")
-        if elsewhere := [one for one in wanted if not _same_address(one, own)]:
+        elsewhere = of_routers(host, wanted)
+        if set(elsewhere) - set(proxied(host)):
             return warned(
                 f"{', '.join(elsewhere)} is not on this host (it has {', '.join(own)})",
                 f"{', '.join(wanted)} on an interface",
-                f"Right behind a router with NAT: then set proxy_interfaces = {elsewhere[0]} and "
-                "have its ports 25, 465, 587 and 993 forwarded here (whoever runs the router). "
-                "Else correct the answer.",
+                "Right behind a router with NAT: have its ports 25, 465, 587 and 993 forwarded "
+                "here (whoever runs the router); the step Postfix basics tells Postfix of it "
+                "(proxy_interfaces). Else correct the answer.",
+            )
+        if elsewhere:
+            return passed(
+                f"{', '.join(elsewhere)} is a router's, as Postfix knows (proxy_interfaces); "
+                f"this host has {', '.join(own)}"
             )
         public = [one for one in wanted if not is_private(one)]
         return passed(f"{', '.join(public or wanted) or 'no address asked for'} is on this host")
-
-
-def _same_address(one: str, own: Sequence[str]) -> bool:
-    try:
-        return str(ipaddress.ip_address(one)) in own
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)

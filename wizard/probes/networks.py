@@ -1,10 +1,8 @@
-"""Which addresses this host has, and whom its Postfix trusts, as networks."""
+"""Whom this host's Postfix trusts, as networks, and which networks are private."""
 
 from __future__ import annotations
 
 import ipaddress
-import json
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -89,18 +87,3 @@ def is_private(where: Network | str) -> bool:
     if isinstance(network, ipaddress.IPv4Network):
         return any(network.subnet_of(one) for one in _PRIVATE if one.version == 4)
     return any(network.subnet_of(one) for one in _PRIVATE if one.version == 6)
-
-
-def host_addresses(look: Look) -> tuple[str, ...]:
-    """The global addresses of this host's interfaces, without our own stranger's link."""
-    return tuple(_global_addresses(look))
-
-
-def _global_addresses(look: Look) -> Iterator[str]:
-    asked = look.ask(["ip", "-j", "addr", "show", "scope", "global"])
-    for row in json.loads(asked.out or "[]") if asked.ok else ():
-        if str(row.get("ifname", "")).startswith("mws"):
-            continue
-        for entry in row.get("addr_info", ()):
-            if entry.get("local") and not entry.get("temporary"):
-                yield str(entry["local"])

@@ -52,10 +52,19 @@ class Port25Open:
             addresses = resolver.addresses(name)
             if not addresses:
                 return CannotAsk(Trouble.DNS, f"{name} has no address")
-            connect(addresses[0], self.port, Deadline(5)).close()
         except CannotAsk as trouble:
             return trouble
-        return None
+        troubles = []
+        # one of each family: this host may have one of them alone
+        for address in {":" in one: one for one in reversed(addresses)}.values():
+            try:
+                connect(address, self.port, Deadline(5)).close()
+            except CannotAsk as trouble:
+                troubles.append(trouble)
+            else:
+                return None
+        heard = (one for one in troubles if one.kind is not Trouble.UNREACHABLE)
+        return next(heard, troubles[0])
 
     def _verdict(
         self, exchangers: Sequence[str], heard: Sequence[CannotAsk | None], rows: Sequence[str]

@@ -1,4 +1,4 @@
-"""What others see of the mail that leaves this host, and what becomes of mail that cannot leave."""
+"""What becomes of mail that cannot leave this host."""
 
 from __future__ import annotations
 
@@ -6,95 +6,21 @@ import json
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
-from ipaddress import ip_address
 from typing import Any, ClassVar
 
 from mailwizard import sanitise
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Host, Result
-from mailwizard.platform import facts
 from mailwizard.probes.catchall import MEANT, catch_all
-from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.forwarding import stays_here
 from mailwizard.probes.handed import HandedIn
 from mailwizard.probes.mailbox import take_out
-from mailwizard.probes.networks import is_private
-from mailwizard.probes.postconf import Postconf, spelled, words
 from mailwizard.probes.queued import taken_back, unfinished
-from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
-
-_BIND = {4: "smtp_bind_address", 6: "smtp_bind_address6"}
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingIdentity:
-    """Mail leaves under the host's name and from its public addresses.
-
-    What others see is known here only where the address that mail leaves from is the public one.
-    """
-
-    fqdn: str
-    addresses: tuple[str, ...]
-    id: ClassVar[str] = "OUT-02"
-    title: ClassVar[str] = "Mail leaves under this host's name and address"
-    deadline: ClassVar[float] = 20.0
-    critical: ClassVar[bool] = False
-
-    @property
-    def by_hand(self) -> str:
-        return f"{spelled('', '-x', 'smtp_helo_name', *_BIND.values())}; ip route get 192.0.2.1"
-
-    def ask(self, host: Host) -> Result:
-        try:
-            postconf = Postconf(host)
-            conf = postconf.values("smtp_helo_name", "inet_protocols", *_BIND.values())
-            conf |= postconf.overrides().get("smtp/unix", {})
-        except CannotAsk as trouble:
-            return could_not_ask(trouble)
-        helo, here = conf.get("smtp_helo_name", ""), facts.interface_addresses(host)
-        spoken = set(words(conf.get("inet_protocols", "all")))
-        used = [v for v in _BIND if spoken & {"all", f"ipv{v}"}]
-        sources = {v: conf.get(_BIND[v]) or facts.primary_address(host, v) or "" for v in used}
-        rows = [f"EHLO {helo}", *(f"IPv{v}: from {s or 'nowhere'}" for v, s in sources.items())]
-        if helo.lower() != self.fqdn.lower():
-            fix = "The administrator: remove smtp_helo_name from main.cf, then reload Postfix."
-            return failed(f"mail leaves under the name {helo or '(none)'}", self.fqdn, fix, rows)
-        for name in _BIND.values():
-            if (bound := conf.get(name)) and bound not in here:
-                said = f"{name} is {bound}, which this host does not have"
-                fix = f"The administrator: remove {name} from main.cf, then reload Postfix."
-                return failed(said, f"one of {', '.join(here)}", fix, rows)
-        return self._addresses_fit([s for s in sources.values() if s], rows)
-
-    def _addresses_fit(self, sources: Sequence[str], rows: Sequence[str]) -> Result:
-        expected = f"one of {', '.join(self.addresses) or '(none answered)'}"
-        strange = [one for one in sources if one not in self.addresses]
-        if not strange and sources:
-            return passed(f"mail leaves as {self.fqdn} from {', '.join(sources)}", rows)
-        public = [one for one in strange if not is_private(one)]
-        if public and any(_family(one) in map(_family, self.addresses) for one in public):
-            return warned(
-                f"mail leaves from {public[0]}, which is not the address that was answered",
-                expected,
-                "The administrator: SPF and the PTR record must fit the address that mail leaves "
-                f"from: correct hostname.address, or set {_BIND[_family(public[0])]}.",
-                rows,
-            )
-        return unknown(
-            f"mail leaves as {self.fqdn}; from which address, only others can see",
-            expected,
-            "A router on the way changes the address: send a message to an account elsewhere and "
-            "look at its first Received line.",
-            rows,
-        )
-
-
-def _family(address: str) -> int:
-    return ip_address(address).version
+from mailwizard.probes.verdict import failed, passed, unknown, warned
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import ClassVar
 
 from mailwizard.model import Host, Result
+from mailwizard.probes.addresses import on_interfaces
 from mailwizard.probes.deadline import CannotAsk
-from mailwizard.probes.networks import Network, Trust, host_addresses, is_private, trusted
+from mailwizard.probes.networks import Network, Trust, is_private, trusted
 from mailwizard.probes.postconf import Postconf, Service, spelled, words
 from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
 
@@ -36,7 +37,7 @@ class TrustedNetworks:
             found = trusted(host, self.config_dir)
         except CannotAsk as trouble:
             return could_not_ask(trouble)
-        own = {ip_address(one) for one in host_addresses(host)}
+        own = {ip_address(one) for one in on_interfaces(host)}
         rows = [f"{one.where}: {one.network}" for one in found.networks]
         rows += [f"cannot be expanded: {word}" for word in found.opaque]
         wide = [one for one in found.networks if not _harmless(one.network, own)]

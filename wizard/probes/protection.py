@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mailwizard.model import Host, Result
+from mailwizard.probes.addresses import literal
 from mailwizard.probes.deadline import Deadline
 from mailwizard.probes.dialogue import Reply, Transcript
 from mailwizard.probes.smtp import envelope
@@ -16,10 +17,14 @@ from mailwizard.probes.wire import STRANGER, OverTheWire
 
 @dataclass(frozen=True, slots=True)
 class OnlyWeAreWe(OverTheWire):
-    """Who greets with this host's name, or with no full name at all, is refused; others are not."""
+    """Who greets as this host, or with no full name at all, is refused; others are not.
+
+    addresses: what this host is known by, its routers' addresses included.
+    """
 
     fqdn: str
     recipient: str
+    addresses: tuple[str, ...]
     id: ClassVar[str] = "HELO"
     title: ClassVar[str] = "Nobody else greets as this host"
     says_ehlo: ClassVar[bool] = False
@@ -29,7 +34,7 @@ class OnlyWeAreWe(OverTheWire):
 
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
         address = place.addresses[0]
-        for name in (self.fqdn, place.literal(address), "laptop"):
+        for name in (self.fqdn, *map(literal, self.addresses), "laptop"):
             reply = self._greeted(place, address, name, clock, transcript)
             if reply.ok:
                 return failed(

@@ -13,10 +13,10 @@ import dns.name
 
 from mailwizard.blocklists import ERRORS, ZEN, Blocklist, blocklist
 from mailwizard.model import Host, Look, Outcome, Result
+from mailwizard.probes.addresses import on_interfaces
 from mailwizard.probes.deadline import CannotAsk, Deadline
 from mailwizard.probes.dns import DnsQuestion, Resolver
 from mailwizard.probes.nameserver import respond
-from mailwizard.probes.networks import host_addresses
 from mailwizard.probes.verdict import failed, passed, skipped, unknown, warned
 
 _INSTALL = (
@@ -81,7 +81,7 @@ class ResolverTrusted(DnsQuestion):
     _expected: ClassVar[str] = "a validating resolver on this host"
 
     def _judge(self, host: Host, resolver: Resolver) -> Result:
-        own = set(host_addresses(host))
+        own = set(on_interfaces(host))
         foreign = [one for one in resolver.nameservers if not _is_here(one, own)]
         if foreign:
             return warned(

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from mailwizard import sanitise
 from mailwizard.model import Host, Outcome, Result
+from mailwizard.probes.addresses import on_interfaces
 from mailwizard.probes.catchall import MEANT, catch_all
 from mailwizard.probes.deadline import CannotAsk, Deadline, Filtered, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
@@ -61,13 +62,13 @@ class SmtpGreeting(OverTheWire):
                 raise
             transcript.note(trouble.sentence)
             outside = isinstance(trouble, Filtered) and not self.server
-            if outside and self._greets_at_home(place, clock, transcript):
+            if outside and self._greets_at_home(host, clock, transcript):
                 return _kept_out(f"220 {self.hostname} ESMTP")
             return self._silent(host, trouble, transcript)
 
-    def _greets_at_home(self, place: Seat, clock: Deadline, transcript: Transcript) -> bool:
+    def _greets_at_home(self, host: Host, clock: Deadline, transcript: Transcript) -> bool:
         """Whether the port greets this host itself, on loopback or an address of its own."""
-        for address in ("127.0.0.1", *place.known_as):
+        for address in ("127.0.0.1", *on_interfaces(host)):
             home = Seat((address,), (address,), patience=2.0)
             with suppress(CannotAsk), self._open(home, address, clock, transcript) as heard:
                 heard.talk.quit()

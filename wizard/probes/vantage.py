@@ -22,9 +22,10 @@ from pathlib import Path
 
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Host
+from mailwizard.probes import addresses as known
 from mailwizard.probes.connect import connect, plain_socket
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
-from mailwizard.probes.networks import Network, host_addresses, trusted
+from mailwizard.probes.networks import Network, trusted
 
 PREFIX = "mailwizard-stranger-"
 _CLONE_NEWNET = 0x40000000
@@ -64,11 +65,9 @@ class Seat:
         return connect(address, port, deadline.within(self.patience), self.make)
 
     def literal(self, address: str) -> str:
-        """The server's own address of this family as in `user@[…]` (RFC 5321 4.1.3)."""
-        version = ipaddress.ip_address(address).version
-        same = [one for one in self.known_as if ipaddress.ip_address(one).version == version]
-        best = same[0] if same else address
-        return f"[IPv6:{best}]" if version == 6 else f"[{best}]"
+        """The server's own address as in `user@[…]`: of this family, where it has one."""
+        same = [one for one in self.known_as if known.version(one) == known.version(address)]
+        return known.literal((*same, *self.known_as, "127.0.0.1")[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,7 @@ class _Link:
     near6: str
     far6: str
     known_as: tuple[str, ...]
+    here: tuple[str, ...]
 
     def seat(self) -> Seat:
         addresses = (self.near4, self.near6) if self.near6 else (self.near4,)
@@ -234,7 +234,7 @@ def _sweep(host: Host) -> None:
         if pid == name or not pid.isdigit():
             continue
         if int(pid) == os.getpid() or not Path(f"/proc/{pid}").exists():
-            _remove(host, name, f"mws{pid}")
+            _remove(host, name, f"{known.LINK}{pid}")
 
 
 def _plan(host: Host) -> _Link:
@@ -245,8 +245,12 @@ def _plan(host: Host) -> _Link:
     four = _free_pair(_pairs4(), taken, inside)
     six = _free_pair(_pairs6(), taken, inside) if _has_ipv6(host) else ("", "")
     pid = os.getpid()
+    names = known.of_host(host, known.proxied(host))
     return _Link(
-        f"{PREFIX}{pid}", f"mws{pid}", f"mwz{pid}", *four, *six, known_as=host_addresses(host)
+        *(f"{PREFIX}{pid}", f"{known.LINK}{pid}", f"mwz{pid}"),
+        *(*four, *six),
+        known_as=names,
+        here=known.on_interfaces(host),
     )
 
 
@@ -309,9 +313,13 @@ def _near_side(link: _Link) -> str:
 
 
 def _far_side(link: _Link) -> str:
-    # No default route: the stranger reaches this host and nothing else.
+    # No default route: the stranger reaches this host and nothing else. Mail that is bound to
+    # one of its addresses (smtp_bind_address) comes from there.
     ways = _addresses(link.far, (link.far4, link.near4), (link.far6, link.near6), _NEAR_MAC)
-    return "\n".join(("link set lo up", *ways, ""))
+    near = {4: link.near4, 6: link.near6}
+    back = [(one, near[known.version(one)]) for one in link.here]
+    routes = [f"route replace {one} via {via} dev {link.far}" for one, via in back if via]
+    return "\n".join(("link set lo up", *ways, *routes, ""))
 
 
 def _addresses(

@@ -43,6 +43,7 @@ PARSER = (
             "SMTP-07": "unknown: not installed",
             "SMTP-08": "unknown: not installed",
             "SMTP-17": "unknown: not installed",
+            "OUT-02": "unknown: not installed",
             "OUT-07": "unknown: not installed",
         },
         "fake postfix 'exit 127'; fake postconf 'exit 127'",
@@ -269,4 +270,23 @@ SERVICE = (
     ),
 )
 
-FAULTS = (*PARSER, *TABLES, *TRUST, *SMUGGLING, *SERVICE)
+LEAVING = (
+    Fault(
+        "mail leaves under another name",
+        {"OUT-02": "fail: under the name other.example.test"},
+        "main smtp_helo_name=other.example.test",
+    ),
+    Fault(
+        "mail is to leave from an address that is not here",
+        {"OUT-02": "fail: smtp_bind_address is 192.0.2.9"},
+        "main smtp_bind_address=192.0.2.9",
+    ),
+    Fault(
+        "mail is to leave from an address that was not answered",
+        {"OUT-02": "fail: mail leaves from 198.18.15.250, which is not"},
+        "ip addr add 198.18.15.250/32 dev eth0; service smtp/unix/smtp_bind_address=198.18.15.250",
+        "sound; ip addr del 198.18.15.250/32 dev eth0",
+    ),
+)
+
+FAULTS = (*PARSER, *TABLES, *TRUST, *SMUGGLING, *SERVICE, *LEAVING)

@@ -131,6 +131,16 @@ def test_nat(addresses: tuple[str, ...], outcome: Outcome) -> None:
 
 
 @pytest.mark.parametrize(
+    ("known", "outcome"),
+    [("198.51.100.9", PASS), ("[2001:db8::9], 198.51.100.9", PASS), ("198.51.100.8", WARN)],
+)
+def test_a_router_that_postfix_knows_of(known: str, outcome: Outcome) -> None:
+    behind = host(**{"postconf -x": f"proxy_interfaces = {known}\n"})
+    result = probes.BehindNat(("198.51.100.9", "2001:db8::25")).ask(behind)
+    assert result.outcome is outcome, result
+
+
+@pytest.mark.parametrize(
     ("files", "outcome"),
     [
         ({}, WARN),
