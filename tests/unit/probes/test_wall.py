@@ -31,8 +31,12 @@ ANSWERS: dict[str, Any] = {
     "lists": ("bl.example.test=127.0.0.2",), "login": "alice", "logins": ("alice",),
     "name": NAME, "path": "/etc/key", "protocol": "", "recipient": PERSON, "selector": "s1",
 }  # fmt: skip
-# what they ask of the DNS comes first, and is tried where there is one: tests/hosts
-DNS_FIRST = {"SpfAsked", "RefusesListed"}
+SMTPD = """\
+smtpd_timeout = 300s
+smtpd_recipient_restrictions = reject_rbl_client bl.example.test=127.0.0.2
+"""
+# what it asks of the DNS comes first, and is tried where there is one: tests/hosts
+DNS_FIRST = {"SpfAsked"}
 # wrong passwords are tried from loopback, so that the stranger is not locked out
 FROM_HERE = {"SameAnswerForUnknownUser"}
 
@@ -69,7 +73,7 @@ def host() -> RecordedHost:
     known.answers["getent passwd alice"] = Completed(
         (), 0, "alice:x:1000:1000::/home/alice:/bin/sh\n"
     )
-    known.answers["postconf -x smtpd_timeout"] = Completed((), 0, "smtpd_timeout = 300s\n")
+    known.answers["postconf -x smtpd_timeout"] = Completed((), 0, SMTPD)
     known.answers["postconf -M"] = Completed((), 0, "smtp inet n - y - - smtpd\n")
     return known
 
