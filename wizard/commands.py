@@ -371,12 +371,12 @@ def _switched_on(names: list[str], wanted: Sequence[str]) -> list[str]:
 
 def _say(events: Iterator[Event], *, as_json: bool) -> int:
     """Show each event as it comes; the exit code is that of Finished, or 1 after a problem."""
-    code, colour = 0, show.colour_wanted(sys.stdout)
+    code, colour, told = 0, show.colour_wanted(sys.stdout), show.Told()
     for event in events:
         if as_json:
             print(json.dumps(event.as_json()), flush=True)
         elif not isinstance(event, Output) or sys.stdout.isatty():
-            _print(show.event_line(event, colour=colour, previews=True))
+            _print(show.event_line(event, colour=colour, previews=True, told=told))
         if isinstance(event, Finished):
             code = event.code
         elif getattr(event, "problem", ""):

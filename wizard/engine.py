@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mailwizard import keeping, planning, remembered, transaction
+from mailwizard import gating, keeping, planning, remembered, transaction
 from mailwizard.answers import Answers, Complaint, refuse
 from mailwizard.errors import BadUsage, ProofFailed, ReadBackFailed, WizardError
 from mailwizard.events import (
@@ -24,7 +24,7 @@ from mailwizard.events import (
 )
 from mailwizard.host import LocalHost
 from mailwizard.journal import Journal
-from mailwizard.model import Change, Context, Outcome, Probe, Record, SecretRef, Step, worst
+from mailwizard.model import Change, Context, Outcome, Probe, Record, SecretRef, Step
 from mailwizard.planning import Pending
 from mailwizard.probing import ask_all
 from mailwizard.runlog import logged
@@ -271,29 +271,30 @@ class Engine:
 
     def probe(self, *step_ids: str) -> Iterator[Event]:
         """Ask these steps' probes together, and the critical ones before; a Gate for each."""
-        yield from self._logged(self._probe(step_ids))
-
-    def _probe(self, step_ids: Sequence[str]) -> Iterator[Event]:
-        begun = time.monotonic()
-        outcomes: dict[str, dict[str, Outcome]] = {step_id: {} for step_id in step_ids}
         probes = [(step_ids[0], p) for p in self.probes(step_ids[0], with_critical=True)]
         probes += [(step_id, p) for step_id in step_ids[1:] for p in self.probes(step_id)]
-        critical = {probe.id for _, probe in probes if probe.critical}
-        for event in ask_all(self.host, probes):
-            if isinstance(event, ProbeDone):
-                outcomes[event.step][event.id] = event.result.outcome
-                yield event
+        yield from self._logged(self._judged(gating.asking(probes, step_ids)))
+
+    def probe_again(
+        self, heard: Sequence[ProbeDone], again: Sequence[ProbeDone]
+    ) -> Iterator[Event]:
+        """Ask some of what was heard once more; a new Gate for each step that this concerns."""
+        yield from self._logged(self._judged(gating.once_more(heard, again, self.probes)))
+
+    def _judged(self, asking: gating.Asking) -> Iterator[Event]:
+        begun = time.monotonic()
+        for event in ask_all(self.host, asking.probes):
+            yield event
+            if isinstance(event, ProbeDone) and asking.hear(event):
                 yield from self._proposed(event)
-            else:
-                yield event
-        for step_id, heard in outcomes.items():
-            verdict = worst(heard.values())
-            gate_open = verdict is not Outcome.FAIL
-            if any(heard.get(name) is Outcome.FAIL for name in critical):
+        for step_id in asking.outcomes:
+            verdict, broken = asking.verdict(step_id)
+            if broken:
                 yield from self._restore(step_id)
             changes = len(self.journal.since_gate(step_id))
-            self.journal.gate(step_id, gate_open, verdict)
-            yield Gate(step_id, gate_open, verdict, changes, time.monotonic() - begun)
+            self.journal.gate(step_id, verdict is not Outcome.FAIL, verdict)
+            seconds = time.monotonic() - begun
+            yield Gate(step_id, verdict is not Outcome.FAIL, verdict, changes, seconds)
 
     def _proposed(self, heard: ProbeDone) -> Iterator[Event]:
         for step in self.steps:

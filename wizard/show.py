@@ -174,15 +174,28 @@ def remedy_lines(
     ]
 
 
+Told = dict[tuple[str, str], str]
+"""What was said already, with its remedy, and by which check."""
+
+
 def result_lines(
-    done: events.ProbeDone, *, colour: bool = False, width: int | None = WIDTH
+    done: events.ProbeDone,
+    *,
+    colour: bool = False,
+    width: int | None = WIDTH,
+    told: Told | None = None,
 ) -> list[str]:
-    """One line for a verdict; for a warning, a failure or an unknown the remedy below it."""
+    """One line for a verdict; for a warning, a failure or an unknown the remedy below it, once."""
     word = VERDICT_WORDS[done.result.outcome]
     named = f"{done.id:<8} {done.title}"
     if done.result.outcome in {Outcome.PASS, Outcome.SKIPPED}:
         said = f": {done.result.said}" if done.result.said else ""
         return marked(word, named + said, colour=colour, width=width)
+    cause = done.result.said, done.result.fix
+    if told is not None and cause in told:
+        return marked(word, f"{named}: as {told[cause]} says", colour=colour, width=width)
+    if told is not None:
+        told[cause] = done.id
     return marked(word, named, colour=colour, width=width) + remedy_lines(done, width=width)
 
 
@@ -215,12 +228,12 @@ def checks_table(
 ) -> list[str]:
     """Every verdict below its step's name, and the count of each at the end."""
     done = list(results)
-    lines: list[str] = []
+    lines, told = list[str](), Told()
     for step in dict.fromkeys(one.step for one in done):
         lines += [step, "-" * len(step)]
         for one in done:
             if one.step == step:
-                lines += result_lines(one, colour=colour, width=width)
+                lines += result_lines(one, colour=colour, width=width, told=told)
         lines.append("")
     lines.append(f"{len(done)} checks: {counted(one.result.outcome for one in done)}")
     return [*lines, *fold(not_asked(done), width)] if not_asked(done) else lines
@@ -296,10 +309,11 @@ def event_line(
     colour: bool = False,
     width: int | None = WIDTH,
     previews: bool = False,
+    told: Told | None = None,
 ) -> list[str]:
     """An event for a person to read; `previews` adds the diff or commands of a change."""
     if isinstance(event, events.ProbeDone):
-        return result_lines(event, colour=colour, width=width)
+        return result_lines(event, colour=colour, width=width, told=told)
     if isinstance(event, events.ChangeStarted):
         shown = Preview(event.preview, event.is_diff)
         lines = marked("do", event.title, colour=colour, width=width)

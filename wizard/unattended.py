@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailwizard import show
+from mailwizard import gating, show
 from mailwizard.engine import Engine
 from mailwizard.events import Event, Failed, Finished, Gate, ProbeDone
 from mailwizard.stages import StepPlan
@@ -32,42 +32,58 @@ def run(engine: Engine, step_ids: Sequence[str]) -> Iterator[Event]:
                 yield Finished(step_id, 1, said)
                 return
             heard += stopped.heard
-    yield Finished("", 0, _done(heard))
+    yield from _asked_again(engine, heard, step_ids)
 
 
-def _done(heard: Sequence[ProbeDone]) -> str:
+def _asked_again(
+    engine: Engine, heard: Sequence[ProbeDone], step_ids: Sequence[str]
+) -> Iterator[Event]:
+    """What a later step has made possible to ask is asked once more: the end is true."""
+    again = gating.waiting(heard, step_ids)
+    if not again:
+        yield Finished("", 0, _done(heard))
+        return
+    rest = [one for one in heard if one not in again]
+    yield from (watched := Watched(engine.probe_again(heard, again)))
+    if watched.closed:
+        said = f"Every step is applied, but the checks of {watched.closed} fail, asked once more."
+        yield Finished(watched.closed, 1, said)
+        return
+    yield Finished("", 0, _done([*rest, *watched.heard], len(watched.heard)))
+
+
+def _done(heard: Sequence[ProbeDone], again: int = 0) -> str:
     if said := show.not_asked(heard):
         return f"Every step is applied and no check fails, but {said}"
-    return "Every step is applied and its checks hold."
+    asked = f" {again} of them were asked once more at the end." if again else ""
+    return f"Every step is applied and its checks hold.{asked}"
 
 
 def _confirmed(engine: Engine, plans: Sequence[StepPlan]) -> Iterator[Event]:
     """Nothing is to be done: the steps need not wait for each other's verdicts."""
-    closed = ""
     yield from engine.affirm(plans)
     watched = Watched(engine.probe(*(plan.step.id for plan in plans)))
-    for event in watched:
-        if isinstance(event, Gate) and not event.open:
-            closed = closed or event.step
-        yield event
-    if closed:
+    yield from watched
+    if closed := watched.closed:
         yield Finished(closed, 1, f"Nothing was to be changed, but the checks of {closed} fail.")
         return
     yield Finished("", 0, _done(watched.heard))
 
 
 class Watched:
-    """Passes events on, and knows afterwards what was heard and whether something failed."""
+    """Passes events on; knows afterwards what was heard, what failed, the first closed gate."""
 
     def __init__(self, events: Iterator[Event]) -> None:
         self._events = events
         self.failed = False
+        self.closed = ""
         self.heard: list[ProbeDone] = []
 
     def __iter__(self) -> Iterator[Event]:
         for event in self._events:
-            closed = isinstance(event, Gate) and not event.open
-            self.failed = self.failed or closed or isinstance(event, Failed)
+            if isinstance(event, Gate) and not event.open:
+                self.closed = self.closed or event.step
+            self.failed = bool(self.closed) or self.failed or isinstance(event, Failed)
             if isinstance(event, ProbeDone):
                 self.heard.append(event)
             yield event

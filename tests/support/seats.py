@@ -8,29 +8,38 @@ from contextlib import contextmanager
 
 import pytest
 
+from mailwizard.model import Host
 from mailwizard.probes import conversation
+from mailwizard.probes.connect import connect
 from mailwizard.probes.deadline import Deadline
 from mailwizard.probes.vantage import Seat
+from mailwizard.probes.wall import Wall
+
+# what connect(2) says when nothing comes back, or the firewall says no in one way or the other
+DROPPED: OSError = TimeoutError("timed out")
+REJECTED = (ConnectionRefusedError(111, "refused"), OSError(113, "No route to host"))
 
 
-class _Dropped(socket.socket):
-    """Nothing answers who connects."""
-
-    def connect(self, _: object) -> None:
-        raise TimeoutError("timed out")
-
-
-def sit(monkeypatch: pytest.MonkeyPatch, *addresses: str, drops: tuple[str, ...] = ()) -> None:
+def sit(
+    monkeypatch: pytest.MonkeyPatch,
+    *addresses: str,
+    drops: tuple[str, ...] = (),
+    error: OSError = DROPPED,
+) -> None:
     """Seat the probes of this test so that they ask at these addresses."""
 
+    class Stopped(socket.socket):
+        def connect(self, _: object) -> None:
+            raise error
+
     class Place(Seat):
-        def connect(self, address: str, port: int, deadline: Deadline) -> socket.socket:
-            make = _Dropped if address in drops else socket.socket
-            return Seat((), (), make).connect(address, port, deadline)
+        def _reach(self, address: str, port: int, deadline: Deadline) -> socket.socket:
+            make = Stopped if address in drops else socket.socket
+            return connect(address, port, deadline, make)
 
     @contextmanager
-    def seat(_host: object, server: str = "") -> Iterator[Seat]:
+    def seat(host: Host, server: str = "") -> Iterator[Seat]:
         assert not server
-        yield Place(addresses, ("127.0.0.1",))
+        yield Place(addresses, ("127.0.0.1",), wall=Wall(host))
 
     monkeypatch.setattr(conversation, "seat", seat)

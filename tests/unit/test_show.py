@@ -153,6 +153,9 @@ def test_the_table_of_checks_counts_the_worst_first() -> None:
     )
     assert lines[0] == "hostname"
     assert lines[-1] == "3 checks: 1 FAIL, 2 ok"
+    twice = show.checks_table([_probe(Outcome.FAIL), _probe(Outcome.FAIL, step="aliases")])
+    assert "FAIL  SMTP-06  refuses to relay: as SMTP-06 says" in twice
+    assert "\n".join(twice).count("Put it first.") == 1
     unasked = show.checks_table([_probe(Outcome.UNKNOWN), _probe(Outcome.PASS)])
     assert unasked[-2:] == ["2 checks: 1 ?, 1 ok", "1 check could not be asked: SMTP-06."]
     assert show.checks_table([]) == ["0 checks: no checks"]

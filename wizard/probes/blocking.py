@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard.blocklists import ERRORS, Blocklist, blocklist, counts
@@ -73,8 +73,7 @@ class RefusesListed(OverTheWire):
             return could_not_ask(trouble, rows)
         # not super(): slots make the class anew
         result = OverTheWire.ask(self, host)
-        lines = (*rows, *result.transcript)
-        return Result(result.outcome, result.said, result.expected, result.fix, lines)
+        return replace(result, transcript=(*rows, *result.transcript))
 
     def _configured(self, host: Host, rows: list[str]) -> Result | None:
         """The verdict, where the configuration alone decides."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard.model import Host, Result
-from mailwizard.probes.deadline import CannotAsk, Deadline
+from mailwizard.probes.deadline import CannotAsk, Deadline, KeptOut
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.vantage import Seat, seat
 from mailwizard.probes.verdict import could_not_ask
@@ -29,7 +29,8 @@ class Conversation:
                 result = self._hear(host, place, clock, transcript)
         except CannotAsk as trouble:
             transcript.note(trouble.sentence)
-            result = self._no_answer(trouble)
+            kept = isinstance(trouble, KeptOut)
+            result = could_not_ask(trouble) if kept else self._no_answer(trouble)
         return replace(result, transcript=(*result.transcript, *transcript.lines()))
 
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:

@@ -23,6 +23,7 @@ class Trouble(StrEnum):
     GARBLED = "garbled"
     NO_VANTAGE = "no vantage"
     UNTRUSTED = "untrusted"
+    KEPT_OUT = "kept out"
 
 
 class CannotAsk(Exception):
@@ -39,6 +40,16 @@ class Filtered(CannotAsk):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(Trouble.TIMED_OUT, sentence)
+
+
+class KeptOut(Filtered):
+    """A server answers this host itself, and the host's own firewall keeps strangers from it."""
+
+    def __init__(self, sentence: str, expected: str, fix: str) -> None:
+        super().__init__(sentence)
+        self.kind = Trouble.KEPT_OUT
+        self.expected = expected
+        self.fix = fix
 
 
 def from_os_error(error: OSError, doing: str) -> CannotAsk:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard.model import Host, Result
@@ -66,7 +66,8 @@ class PublicPortsReached:
         try:
             waiting = listeners(host)
             with seat(host) as place:
-                tried = self._try(place)
+                # what a firewall does is this probe's own question
+                tried = self._try(replace(place, wall=None))
         except CannotAsk as trouble:
             return could_not_ask(trouble)
         rows = [str(one) for one in tried]

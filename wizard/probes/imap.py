@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard import sanitise
 from mailwizard.model import Host, Result
-from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
+from mailwizard.probes.credentials import away
+from mailwizard.probes.deadline import CannotAsk, Deadline, KeptOut, Trouble
 from mailwizard.probes.dialogue import Dialogue, Transcript
 from mailwizard.probes.imap_wire import Answer, Imap, OverImap
 from mailwizard.probes.trust import anybody, begin
@@ -64,6 +65,18 @@ class InClear(OverImap):
     port: int = 143
 
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
+        """Whom the firewall lets in, as for own networks, is to be as safe as a stranger."""
+        try:
+            return self._ask_at(place, clock, transcript)
+        except KeptOut as kept:
+            transcript.note(f"{kept.sentence}: asked from here, by another address")
+            try:
+                heard = self._ask_at(away(self.server), clock, transcript)
+            except CannotAsk as trouble:
+                raise kept from trouble
+        return replace(heard, said=f"{heard.said} (strangers are kept out by the firewall)")
+
+    def _ask_at(self, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
         with self._connect(place, clock, transcript) as talk:
             imap = Imap(talk)
             result = self._judge(imap, imap.greeting())
@@ -143,9 +156,9 @@ class ImapNoInjection(InClear):
         where = self.server or '"$(postconf -h myhostname)"'
         return f"printf 'a STARTTLS\\r\\nb NOOP\\r\\n' | nc -q 2 {where} {self.port}"
 
-    def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
+    def _ask_at(self, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
         try:
-            return super(ImapNoInjection, self)._hear(host, place, clock, transcript)
+            return super(ImapNoInjection, self)._ask_at(place, clock, transcript)
         except CannotAsk as trouble:
             if trouble.kind not in {Trouble.GARBLED, Trouble.CLOSED, Trouble.RESET}:
                 raise

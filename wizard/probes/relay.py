@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from mailwizard.model import Host, Outcome, Result
-from mailwizard.probes.deadline import CannotAsk, Deadline, Filtered, Trouble
+from mailwizard.probes.deadline import CannotAsk, Deadline, Filtered, KeptOut, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript, by_hand
 from mailwizard.probes.smtp import envelope
 from mailwizard.probes.vantage import Seat
@@ -142,6 +142,9 @@ class RefusesRelay(OverTheWire):
         if len(place.addresses) == 1 and not self.server:
             transcript.note("IPv6 is switched off on this host: tried over IPv4 only")
         asked = [one for one in rounds if one.address not in silent | shut]
+        kept = [one.trouble for one in rounds if isinstance(one.trouble, KeptOut)]
+        if kept and not asked:
+            raise kept[0]
         # where nobody could be asked at all, the troubles are what there is to say
         result = _verdict(asked or rounds)
         if asked and shut and result.outcome is Outcome.PASS:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard import sanitise
 from mailwizard.model import Host, Outcome, Result
-from mailwizard.probes.addresses import on_interfaces
 from mailwizard.probes.catchall import MEANT, catch_all
-from mailwizard.probes.deadline import CannotAsk, Deadline, Filtered, Trouble
+from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
 from mailwizard.probes.postconf import soft_bounce
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import failed, passed, unknown, warned
 from mailwizard.probes.wire import Greeted, OverTheWire, outcome_of, refused
 
+_NOT_THE_SERVER = {Trouble.NO_VANTAGE, Trouble.UNREACHABLE, Trouble.DNS, Trouble.KEPT_OUT}
 _ADMIN = "The administrator, in /etc/postfix/main.cf: "
 
 
@@ -58,23 +57,10 @@ class SmtpGreeting(OverTheWire):
         try:
             return OverTheWire._hear(self, host, place, clock, transcript)
         except CannotAsk as trouble:
-            if trouble.kind in {Trouble.NO_VANTAGE, Trouble.UNREACHABLE, Trouble.DNS}:
+            if trouble.kind in _NOT_THE_SERVER:
                 raise
             transcript.note(trouble.sentence)
-            outside = isinstance(trouble, Filtered) and not self.server
-            if outside and self._greets_at_home(host, clock, transcript):
-                return _kept_out(f"220 {self.hostname} ESMTP")
             return self._silent(host, trouble, transcript)
-
-    def _greets_at_home(self, host: Host, clock: Deadline, transcript: Transcript) -> bool:
-        """Whether the port greets this host itself, on loopback or an address of its own."""
-        for address in ("127.0.0.1", *on_interfaces(host)):
-            home = Seat((address,), (address,), patience=2.0)
-            with suppress(CannotAsk), self._open(home, address, clock, transcript) as heard:
-                heard.talk.quit()
-                if heard.greeting.code == 220:
-                    return True
-        return False
 
     def _silent(self, host: Host, trouble: CannotAsk, transcript: Transcript) -> Result:
         log = () if self.server else _postfix_log(host)
@@ -88,17 +74,6 @@ class SmtpGreeting(OverTheWire):
             "The administrator: is Postfix running (`postfix status`), is inet_interfaces = all, "
             "and does a firewall on this host let port 25 in?",
         )
-
-
-def _kept_out(expected: str) -> Result:
-    return unknown(
-        "the firewall of this host does not let the stranger in; whether the world comes in is "
-        "not known from here",
-        expected,
-        "The stranger comes by an interface of his own. From another machine: `nc -v HOST 25`. If "
-        "that is silent too, let port 25 in (nft list ruleset, ufw status, firewall-cmd "
-        "--list-all).",
-    )
 
 
 def _postfix_log(host: Host) -> tuple[str, ...]:

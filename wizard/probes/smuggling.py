@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mailwizard.model import Host, Result
-from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
+from mailwizard.probes.deadline import CannotAsk, Deadline, KeptOut, Trouble
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.mailbox import take_out
 from mailwizard.probes.queued import taken_back
@@ -95,6 +95,8 @@ class RefusesSmuggling(OverTheWire):
         try:
             with self._open(place, place.addresses[0], clock, part) as heard:
                 return self._end(heard, ending, mark), part
+        except KeptOut:
+            raise
         except CannotAsk as trouble:
             part.note(trouble.sentence)
             return Ended(ending, trouble.sentence), part

@@ -26,6 +26,7 @@ from mailwizard.probes import addresses as known
 from mailwizard.probes.connect import connect, plain_socket
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.networks import Network, trusted
+from mailwizard.probes.wall import Wall
 
 PREFIX = "mailwizard-stranger-"
 _CLONE_NEWNET = 0x40000000
@@ -53,6 +54,7 @@ class Seat:
     """Where a probe sits: how it connects, the server's addresses, and those it is known by.
 
     own: the stranger's own IPv4 address, where the server could bring something; else empty.
+    wall: what may stand between him and the server; None for who is no stranger.
     """
 
     addresses: tuple[str, ...]
@@ -60,8 +62,20 @@ class Seat:
     make: Callable[[socket.AddressFamily], socket.socket] = plain_socket
     patience: float = math.inf
     own: str = ""
+    wall: Wall | None = None
 
     def connect(self, address: str, port: int, deadline: Deadline) -> socket.socket:
+        """A connected socket; raises CannotAsk, KeptOut where only a firewall is in the way."""
+        if self.wall and (out := self.wall.known(address, port)):
+            raise out
+        try:
+            return self._reach(address, port, deadline)
+        except CannotAsk as trouble:
+            if self.wall is None:
+                raise
+            raise self.wall.judged(trouble, address, port, self.known_as) from trouble
+
+    def _reach(self, address: str, port: int, deadline: Deadline) -> socket.socket:
         return connect(address, port, deadline.within(self.patience), self.make)
 
     def literal(self, address: str) -> str:
@@ -83,10 +97,11 @@ class _Link:
     far6: str
     known_as: tuple[str, ...]
     here: tuple[str, ...]
+    wall: Wall
 
     def seat(self) -> Seat:
         addresses = (self.near4, self.near6) if self.near6 else (self.near4,)
-        return Seat(addresses, self.known_as, self._socket, _NEAR, self.far4)
+        return Seat(addresses, self.known_as, self._socket, _NEAR, self.far4, self.wall)
 
     def _socket(self, family: socket.AddressFamily) -> socket.socket:
         return _socket_in(f"/run/netns/{self.space}", family)
@@ -251,6 +266,7 @@ def _plan(host: Host) -> _Link:
         *(*four, *six),
         known_as=names,
         here=known.on_interfaces(host),
+        wall=Wall(host),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mailwizard.model import Outcome, Result
-from mailwizard.probes.deadline import CannotAsk
+from mailwizard.probes.deadline import CannotAsk, KeptOut
 
 
 def passed(said: str, transcript: Sequence[str] = ()) -> Result:
@@ -35,6 +36,9 @@ def skipped(said: str, transcript: Sequence[str] = ()) -> Result:
 
 def could_not_ask(trouble: CannotAsk, transcript: Sequence[str] = ()) -> Result:
     """The verdict of a question that could not be asked; never pass, never fail."""
+    if isinstance(trouble, KeptOut):
+        kept = unknown(trouble.sentence, trouble.expected, trouble.fix, transcript)
+        return replace(kept, suggests="firewall")
     return unknown(
         trouble.sentence,
         "an answer to this question",

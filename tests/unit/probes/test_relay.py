@@ -83,7 +83,7 @@ def test_put_off_is_not_refused(reply: bytes, outcome: Outcome) -> None:
     [
         (("127.0.0.2",), Outcome.PASS, "over IPv4; not asked, filtered: IPv4"),
         (("127.0.0.1",), Outcome.PASS, "over IPv4; not asked, filtered: IPv4"),
-        (("127.0.0.1", "127.0.0.2"), Outcome.UNKNOWN, "only 0 tries were answered"),
+        (("127.0.0.1", "127.0.0.2"), Outcome.UNKNOWN, "does not let strangers in"),
         ((), Outcome.PASS, "over IPv4"),
     ],
 )

@@ -196,14 +196,14 @@ def test_silence_and_refusal_fail_the_greeting_only() -> None:
 @pytest.mark.parametrize(
     ("banner", "outcome", "said"),
     [
-        (b"220 mail.example.test ESMTP", UNKNOWN, "does not let the stranger in"),
+        (b"220 mail.example.test ESMTP", UNKNOWN, "does not let strangers in"),
         (b"554 no service", FAIL, "no answer in time"),
     ],
 )
 def test_who_is_kept_out_by_a_firewall_knows_nothing_of_the_world(
     banner: bytes, outcome: Outcome, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sit(monkeypatch, "192.0.2.1", drops=("192.0.2.1",))
+    sit(monkeypatch, "127.0.0.2", drops=("127.0.0.2",))
     with FakeSmtp(banner=banner) as server:
         result = probes.SmtpGreeting(NAME, port=server.port).ask(RecordedHost())
     assert (result.outcome, said in result.said) == (outcome, True), result
