@@ -26,7 +26,8 @@ OUTSIDE = "127.0.0.2"
 KEPT = "this host's own firewall does not let strangers in at port"
 PERSON = "alice@example.test"
 ANSWERS: dict[str, Any] = {
-    "accounts": ALICE, "chain": "/etc/chain.pem", "domain": "example.test",
+    "accounts": ALICE, "addresses": ("192.0.2.9",), "chain": "/etc/chain.pem",
+    "domain": "example.test",
     "domains": ("example.test",), "fqdn": NAME, "hostname": NAME, "limit": 1000,
     "lists": ("bl.example.test=127.0.0.2",), "login": "alice", "logins": ("alice",),
     "name": NAME, "path": "/etc/key", "protocol": "", "recipient": PERSON, "selector": "s1",
