@@ -130,6 +130,8 @@ def test_an_ordinary_user_is_not_shown_the_state_of_root(unchanged: Program) -> 
 
 
 def test_plan_shows_each_change_and_makes_none(program: Program) -> None:
+    # the first start of its kind leaves bytecode of what it loads
+    program("plan", "-a", ANSWERS)
     with untouched(program.host, "/etc", "/var/lib", "/opt", "/usr/local"):
         done = program("plan", "-a", ANSWERS)
         some = program("plan", "-a", ANSWERS, "hostname")
@@ -237,14 +239,14 @@ def begun(trace: str) -> Counter[str]:
     """Give which programs a traced run of the launcher began, and how often."""
     words = [line.lstrip("+ ").split()[0] for line in trace.splitlines() if line.startswith("+")]
     functions = re.findall(r"^(\w+)\(\)", (CHECKOUT / "mailwizard").read_text(), re.MULTILINE)
-    own = {*functions, "[", "echo", "exec", "return", "set", "shift", "umask"}
+    own = {*functions, "[", "echo", "exec", "printf", "return", "set", "shift", "umask"}
     return Counter(word for word in words if word not in own and "=" not in word)
 
 
 @pytest.mark.parametrize("suite", images.SUITES)
 def test_the_second_start_makes_nothing_anew(prepared: Prepared, suite: str) -> None:
     """It reads what the environment would be made from, by one program each, and that is all."""
-    reads = ("readlink", "dirname", "/usr/bin/python3", "cat", "sha256sum", "cut", "id")
+    reads = ("readlink", "sha256sum", "id")
     with Host(prepared.ready(suite), net=prepared.internet.network) as host:
         for user in (None, "alice"):
             host.run([LAUNCHER, "--version"], user=user)
