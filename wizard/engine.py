@@ -218,7 +218,12 @@ class Engine:
 
     def missing_packages(self, step_ids: Iterable[str]) -> tuple[str, ...]:
         """What the steps need and is not installed, as far as their answers tell it."""
-        return transaction.missing(self.host, self._roles(step_ids))
+        missing = transaction.missing(self.host, self._roles(step_ids))
+        return tuple(dict.fromkeys((*missing, *transaction.spoiled(self.journal))))
+
+    def mail_left(self, missing: Sequence[str]) -> list[str]:
+        """What will be done about mail that a server has not sent whose place Postfix takes."""
+        return transaction.mail_left(self.host, missing)
 
     def _roles(self, step_ids: Iterable[str]) -> list[str]:
         found, _ = self._examined()
