@@ -47,6 +47,11 @@ def spoiled(journal: Journal) -> tuple[str, ...]:
     return tuple(json.loads(journal.noted(SPOILED) or "[]"))
 
 
+def due(look: Look, journal: Journal, roles: Sequence[str]) -> tuple[str, ...]:
+    """What a transaction would bring: the missing, and those that did not come whole."""
+    return tuple(dict.fromkeys((*missing(look, roles), *spoiled(journal))))
+
+
 def mail_left(look: Look, missing: Iterable[str]) -> list[str]:
     """What will be done about mail in the queue of a server that these packages replace."""
     return leftovers.told(look) if _replaces(look, missing) else []

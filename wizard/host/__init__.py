@@ -214,9 +214,9 @@ class LocalHost(LocalLook):
     ) -> TransientUnit:
         self.make_dir(f"{self.state_dir}/log", 0o700)
         log = self.log_of(unit)
+        Path(log).touch(mode=0o600)
         if self.is_running(unit):
             return TransientUnit(unit, log, process=None)
-        Path(log).touch(mode=0o600)
         self._make_room(unit)
         options = [f"--setenv={name}={value}" for name, value in {**QUIET, **(env or {})}.items()]
         # neither quoted nor escaped: from the bus systemd takes a path literally, % and $ too
