@@ -44,7 +44,6 @@ def probe(context: Context) -> Iterator[Probe]:
     yield probes.DiskRoom(message_size=context.of("postfix").get("message_size") or 0)
     yield probes.MemoryRoom()
     yield probes.PortsFree(OWNERS)
-    yield probes.QueueLeft()
     yield probes.BehindNat(public)
     yield probes.CloudHosts(fqdn)
     yield probes.Advisory(probes.NameResolves(fqdn, public))

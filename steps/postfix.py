@@ -149,6 +149,7 @@ def configuration(context: Context) -> Iterator[Probe]:
     unit = context.platform.unit
     yield probes.UnitRuns(unit("postfix-worker"), starter=unit("postfix"))
     yield probes.Listeners((25,), FILTERS, {25: ("master",)})
+    yield probes.QueueLeft()
 
 
 def conversation(context: Context) -> Iterator[Probe]:

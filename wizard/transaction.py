@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from mailwizard import leftovers
-from mailwizard.errors import CommandFailed
+from mailwizard.errors import CommandFailed, WizardError
 from mailwizard.events import ChangeDone, ChangeStarted, Event, Failed, Output, Waiting
 from mailwizard.host import LocalHost
 from mailwizard.journal import Journal
@@ -91,14 +91,10 @@ def install(host: LocalHost, journal: Journal, roles: Sequence[str]) -> Iterator
         yield ChangeStarted(STEP, TITLE, " ".join(manager.install(names)), False)
         if names or spoiled(journal):
             yield from _bring(host, journal, roles, names)
-    except CommandFailed as failed:
+    except WizardError as failed:
         recover(host, journal)
         hint = failed.hint or f"Mend what {host.log_of(UNIT)} names, and try again."
-        yield Failed(STEP, failed.message, hint, failed.tail)
-        return
-    except leftovers.MailWaits as waits:
-        recover(host, journal)
-        yield Failed(STEP, waits.message, waits.hint)
+        yield Failed(STEP, failed.message, hint, tuple(getattr(failed, "tail", ())))
         return
     yield ChangeDone(STEP, TITLE, time.monotonic() - begun)
 
@@ -134,6 +130,20 @@ def _verify(host: LocalHost, journal: Journal, names: Sequence[str]) -> None:
         journal.note(SPOILED, json.dumps(sorted({*spoiled(journal), *found})))
 
 
+def _whole_again(host: LocalHost, journal: Journal) -> None:
+    """What was spoiled is so no more; raises WizardError."""
+    names = spoiled(journal)
+    if names:
+        journal.note(SPOILED, "[]")
+        _verify(host, journal, names)
+    if left := spoiled(journal):
+        raise WizardError(
+            f"files of {', '.join(left)} differ from what the packages brought",
+            hint=f"`dpkg --verify {' '.join(left)}` shows them. Bring them again: "
+            f"apt-get install --reinstall {' '.join(left)}",
+        )
+
+
 def _tidy(host: LocalHost) -> None:
     """What kept services from starting goes, unless a run is still at work."""
     forbidding = managers.manager_of(host.platform).no_start
@@ -154,8 +164,7 @@ def _bring(
     _tidy(host)
     # dpkg does not sync what it unpacks (platform/apt.py)
     host.run(managers.manager_of(host.platform).settle(), timeout=SETTLED)
-    if spoiled(journal):
-        journal.note(SPOILED, "[]")
+    _whole_again(host, journal)
     journal.done(entry, [subject.capture(host)])
 
 
