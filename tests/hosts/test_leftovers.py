@@ -106,7 +106,7 @@ def test_a_server_that_postfix_replaces_is_stopped_and_no_mail_of_it_is_lost(
     assert far["Return-Path"] == "<>"
     assert len(mails(exim, "bob")) == 0, "he had it from exim4"
     # the old mailbox, into the one of today
-    way = re.search(r"`(doveadm import [^`]+)`", said)
+    way = re.search(r"`(runuser -u bob [^`]+)`", said)
     assert way
     exim.run(way[1])
     inbox = "doveadm fetch -u bob hdr.subject mailbox INBOX"

@@ -139,8 +139,10 @@ def test_the_check_of_old_mailboxes(out: str, code: int, outcome: Outcome, word:
     host.folders.add("/var/mail")
     find = r"find /var/mail/ -maxdepth 1 -type f -size +0 -printf '%f\n'"
     host.answers[find] = Completed((), code, out)
-    host.answers["getent passwd alice"] = Completed((), 0, "alice:x:1000:\n")
+    host.answers["getent passwd alice"] = Completed(
+        (), 0, "alice:x:1000:1000::/home/alice:/bin/sh\n"
+    )
     result = probes.OldMailboxes().ask(host)
     assert result.outcome is outcome
     assert word in result.said
-    assert ("`doveadm import -u alice " in result.fix) is (outcome is Outcome.WARN)
+    assert ("`runuser -u alice -- python3 -c " in result.fix) is (outcome is Outcome.WARN)

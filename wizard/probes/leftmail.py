@@ -74,19 +74,22 @@ class OldMailboxes:
         if not asked.ok:
             return unknown(f"{MAILBOXES} could not be looked through", "no mail there", "")
         files = sanitise.lines(asked.out)
-        logins = [name for name in files if host.ask(["getent", "passwd", name], timeout=10).ok]
-        if not logins:
+        asked_of = {name: host.ask(["getent", "passwd", name], timeout=10) for name in files}
+        homes = {name: said.out.split(":")[5] for name, said in asked_of.items() if said.ok}
+        if not homes:
             return passed("none")
-        first = logins[0]
+        first = next(iter(homes))
         return warned(
-            f"mail lies in {MAILBOXES} for {', '.join(logins)}: mail programs do not show it",
+            f"mail lies in {MAILBOXES} for {', '.join(homes)}: mail programs do not show it",
             "each person's mail in the Maildir in their home",
-            f"The administrator, for each of them: `{way(first)}` copies it into the inbox. See "
+            f"The administrator, for each of them: `{way(first, homes[first])}` copies it into the inbox. See "
             f"that it is there, then move {MAILBOXES}/{first} away.",
-            [f"{MAILBOXES}/{name}" for name in logins],
+            [f"{MAILBOXES}/{name}" for name in homes],
         )
 
 
-def way(login: str) -> str:
-    """The command that copies a person's old mailbox into the inbox of today."""
-    return f"doveadm import -u {login} mbox:/nonexistent:INBOX={MAILBOXES}/{login} '' all"
+def way(login: str, home: str) -> str:
+    """The command that copies a person's old mailbox into the inbox of today, marks and all."""
+    new, old = f"mailbox.Maildir('{home}/Maildir')", f"mailbox.mbox('{MAILBOXES}/{login}')"
+    program = f"import mailbox; new = {new}; [new.add(one) for one in {old}]"
+    return f'runuser -u {login} -- python3 -c "{program}"'
