@@ -82,8 +82,8 @@ class OldMailboxes:
         return warned(
             f"mail lies in {MAILBOXES} for {', '.join(homes)}: mail programs do not show it",
             "each person's mail in the Maildir in their home",
-            f"The administrator, for each of them: `{way(first, homes[first])}` copies it into the inbox. See "
-            f"that it is there, then move {MAILBOXES}/{first} away.",
+            f"The administrator, for each of them: `{way(first, homes[first])}` copies it into the "
+            f"inbox. See that it is there, then move {MAILBOXES}/{first} away.",
             [f"{MAILBOXES}/{name}" for name in homes],
         )
 
