@@ -68,6 +68,7 @@ def probe(context: Context) -> Iterator[Probe]:
     yield probes.AuthSocket(context.platform.path("queue") + "/private/auth")
     yield probes.PopClosed(wanted="pop3" in context["protocols"])
     yield probes.SieveNotInClear()
+    yield probes.OldMailboxes()
     if "imap" in context["protocols"]:
         yield probes.ImapGreeting()
         yield probes.NoPlaintextImap()

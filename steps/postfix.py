@@ -203,6 +203,7 @@ def configuration(context: Context) -> Iterator[Probe]:
     yield probes.UnitRuns(unit("postfix-worker"), starter=unit("postfix"))
     yield probes.Listeners((25,), FILTERS, {25: ("master",)})
     yield probes.OutgoingIdentity(context.of("hostname")["fqdn"], hostname.addresses(context))
+    yield probes.QueueLeft()
 
 
 def conversation(context: Context) -> Iterator[Probe]:

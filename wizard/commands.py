@@ -65,12 +65,13 @@ def plan(options: argparse.Namespace) -> int:
     planning.need_undone(engine.journal, STEPS, engine.wanted())
     plans = [engine.plan(step_id) for step_id in _chosen(engine, options.steps)]
     missing = engine.missing_packages([plan.step.id for plan in plans])
+    left = engine.mail_left(missing)
     if options.json:
-        print(json.dumps(show.plan_json(plans, missing), indent=1))
+        print(json.dumps(show.plan_json(plans, missing, left), indent=1))
     else:
         colour = show.colour_wanted(sys.stdout)
         if missing:
-            print(f"Packages to install: {', '.join(missing)}\n")
+            _print([f"Packages to install: {', '.join(missing)}", *left, ""])
         for one in plans:
             _print(show.plan_lines(one, colour=colour, width=None))
     return 10 if missing or any(one.pending for one in plans) else 0

@@ -115,8 +115,8 @@ class Engine:
 
     def reasons(self, step_id: str) -> dict[str, str]:
         """Question -> why its default is what it is on this host; of most there is none."""
-        found, _ = self._examined()
-        return planning.reasons(Context(step_id, found, self.host), self.step(step_id))
+        context = Context(step_id, self._examined()[0], self.host)
+        return planning.reasons(context, self.step(step_id))
 
     def complaints(self, step_id: str) -> list[tuple[str, str]]:
         """(question, what is wrong) for one step's answers as they stand."""
@@ -133,8 +133,7 @@ class Engine:
             hint = f"It would be wanted with `enabled = true` under [{step_id}] in the answers."
             raise BadUsage(f"the step '{step_id}' is left out", hint=hint)
         found, complaints = self._examined()
-        ids = [step.id for step in self.steps]
-        settled = ids[: ids.index(step_id) + 1]
+        settled = [step.id for step in self.steps[: self.steps.index(self.step(step_id)) + 1]]
         refuse([each for each in complaints if each[0].partition(".")[0] in settled])
         return Context(step_id, found, self.host)
 
@@ -218,21 +217,23 @@ class Engine:
 
     def missing_packages(self, step_ids: Iterable[str]) -> tuple[str, ...]:
         """What the steps need and is not installed, as far as their answers tell it."""
-        return transaction.missing(self.host, self._roles(step_ids))
+        return transaction.due(self.host, self.journal, self._roles(step_ids))
+
+    def mail_left(self, missing: Sequence[str]) -> list[str]:
+        """What will be done about mail of a server whose place Postfix takes."""
+        return transaction.mail_left(self.host, missing)
 
     def _roles(self, step_ids: Iterable[str]) -> list[str]:
-        found, _ = self._examined()
-        roles: set[str] = set()
+        found, roles = self._examined()[0], set[str]()
         for step_id in step_ids:
-            # packages may be asked for before the questions are; most depend on no answer
+            # asked for before the questions, maybe; most depend on no answer
             with contextlib.suppress(KeyError):
                 roles |= set(self.step(step_id).packages(Context(step_id, found, self.host)))
         return sorted(roles)
 
     def prepare(self, step_ids: Iterable[str]) -> Iterator[Event]:
         """One package transaction for all these steps; nothing is started by it."""
-        events = transaction.install(self.host, self.journal, self._roles(step_ids))
-        yield from self._logged(events)
+        return self._logged(transaction.install(self.host, self.journal, self._roles(step_ids)))
 
     def apply(self, step_id: str, *, overwrite: frozenset[str] = frozenset()) -> Iterator[Event]:
         """Make the step's due changes; ends with Failed when one of them did not come to be."""
@@ -266,8 +267,8 @@ class Engine:
     def keep(self, step_id: str, titles: Iterable[str]) -> None:
         """The administrator's edits stand: these changes are not due while they last."""
         items = planning.pending(self.journal, self.context(step_id), self.step(step_id))
-        changes = [item.change for item in items if item.change.title in titles]
-        keeping.keep(self.journal, self.host, step_id, changes)
+        kept = (item.change for item in items if item.change.title in titles)
+        keeping.keep(self.journal, self.host, step_id, kept)
 
     def probe(self, *step_ids: str) -> Iterator[Event]:
         """Ask these steps' probes together, and the critical ones before; a Gate for each."""
@@ -375,8 +376,7 @@ class Engine:
         yield from undo(self.journal, self.host, self.journal.since_gate(step_id))
 
     def _failed(self, step_id: str, failed: WizardError) -> Iterator[Event]:
-        tail = tuple(getattr(failed, "tail", ()))
-        hint = failed.hint
+        tail, hint = tuple(getattr(failed, "tail", ())), failed.hint
         if isinstance(failed, ProofFailed):
             yield from self._restore(step_id)
             hint = f"{hint} The previous configuration was put back.".strip()

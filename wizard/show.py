@@ -261,10 +261,13 @@ def checks_json(results: Iterable[events.ProbeDone], outcome: Outcome) -> dict[s
     }
 
 
-def plan_json(plans: Iterable[StepPlan], missing: Sequence[str]) -> dict[str, Any]:
+def plan_json(
+    plans: Iterable[StepPlan], missing: Sequence[str], left: Sequence[str] = ()
+) -> dict[str, Any]:
     """The object that `plan --json` prints; its keys are an API."""
     return {
         "packages": list(missing),
+        "mail_left": list(left),
         "steps": [
             {
                 "id": plan.step.id,

@@ -1,15 +1,18 @@
 """One package transaction for all steps of a run: no service is started by it, and it outlives us.
 
 The package manager's lock, held by somebody else, is a wait that names the holder (R4); a run that
-was cut short is repaired first (R5).
+was cut short is repaired first (R5), and what it brought is verified: power may have gone before
+all of it was on disk. Mail that another mail server has not sent yet is seen to before it goes.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from mailwizard.errors import CommandFailed
+from mailwizard import leftovers
+from mailwizard.errors import CommandFailed, WizardError
 from mailwizard.events import ChangeDone, ChangeStarted, Event, Failed, Output, Waiting
 from mailwizard.host import LocalHost
 from mailwizard.journal import Journal
@@ -19,7 +22,11 @@ from mailwizard.platform import managers
 from mailwizard.subjects import PUBLISHED, InstalledPackages
 
 STEP, UNIT, TITLE = "packages", "mailwizard-packages", "install packages"
+# the journal's word for packages with files that are not as they were brought
+SPOILED = "spoiled-packages"
 TAIL = 25
+# everything of a run may have to be written by a slow disk
+SETTLED = 600
 # a state folder may have any name; this one means nothing to systemd and to sh
 PLACE = "/run/mailwizard"
 # made by the launcher when it has brought the package lists up to date, which is not done twice
@@ -35,6 +42,25 @@ def missing(look: Look, roles: Sequence[str]) -> tuple[str, ...]:
     """Those of them that are not installed."""
     present = managers.installed(look)
     return tuple(name for name in wanted(look, roles) if name not in present)
+
+
+def spoiled(journal: Journal) -> tuple[str, ...]:
+    """Packages that a run of ours brought and that did not get to the disk whole."""
+    return tuple(json.loads(journal.noted(SPOILED) or "[]"))
+
+
+def due(look: Look, journal: Journal, roles: Sequence[str]) -> tuple[str, ...]:
+    """What a transaction would bring: the missing, and those that did not come whole."""
+    return tuple(dict.fromkeys((*missing(look, roles), *spoiled(journal))))
+
+
+def mail_left(look: Look, missing: Iterable[str]) -> list[str]:
+    """What will be done about mail in the queue of a server that these packages replace."""
+    return leftovers.told(look) if _replaces(look, missing) else []
+
+
+def _replaces(look: Look, names: Iterable[str]) -> bool:
+    return not set(names).isdisjoint(look.platform.packages("postfix"))
 
 
 def added(look: Look, journal: Journal) -> tuple[str, ...]:
@@ -65,12 +91,12 @@ def install(host: LocalHost, journal: Journal, roles: Sequence[str]) -> Iterator
         names = missing(host, roles)
         manager = managers.manager_of(host.platform)
         yield ChangeStarted(STEP, TITLE, " ".join(manager.install(names)), False)
-        if names:
+        if names or spoiled(journal):
             yield from _bring(host, journal, roles, names)
-    except CommandFailed as failed:
+    except WizardError as failed:
         recover(host, journal)
         hint = failed.hint or f"Mend what {host.log_of(UNIT)} names, and try again."
-        yield Failed(STEP, failed.message, hint, failed.tail)
+        yield Failed(STEP, failed.message, hint, tuple(getattr(failed, "tail", ())))
         return
     yield ChangeDone(STEP, TITLE, time.monotonic() - begun)
 
@@ -87,8 +113,37 @@ def recover(host: LocalHost, journal: Journal) -> None:
     log, manager = host.read(host.log_of(UNIT)), managers.manager_of(host.platform)
     for entry in unended:
         own = log[entry.before[0].get("logged", 0) :].decode("utf-8", "replace")
-        came = manager.unpacked(own).union(entry.before[0]["installed"])
+        ours = manager.unpacked(own)
+        host.run(manager.settle(), timeout=SETTLED)
+        _verify(host, journal, sorted(ours & managers.present(host)) if ours else [])
+        came = ours.union(entry.before[0]["installed"])
         journal.done(entry.id, [{"installed": sorted(came)}])
+
+
+def _verify(host: LocalHost, journal: Journal, names: Sequence[str]) -> None:
+    """Write down which of these packages have files that differ from what was brought."""
+    manager = managers.manager_of(host.platform)
+
+    def differs(*some: str) -> bool:
+        return bool(some) and manager.spoiled(host.ask(manager.verify(some), timeout=300).out)
+
+    found = [name for name in names if differs(name)] if differs(*names) else []
+    if found:
+        journal.note(SPOILED, json.dumps(sorted({*spoiled(journal), *found})))
+
+
+def _whole_again(host: LocalHost, journal: Journal) -> None:
+    """What was spoiled is so no more; raises WizardError."""
+    names = spoiled(journal)
+    if names:
+        journal.note(SPOILED, "[]")
+        _verify(host, journal, names)
+    if left := spoiled(journal):
+        raise WizardError(
+            f"files of {', '.join(left)} differ from what the packages brought",
+            hint=f"`dpkg --verify {' '.join(left)}` shows them. Bring them again: "
+            f"apt-get install --reinstall {' '.join(left)}",
+        )
 
 
 def _tidy(host: LocalHost) -> None:
@@ -107,8 +162,11 @@ def _bring(
     subject = InstalledPackages()
     before = {**subject.capture(host), "logged": len(host.read(host.log_of(UNIT)))}
     entry = journal.intend(STEP, TITLE, (subject,), [before], "")
-    yield from _transact(host, roles, names)
+    yield from _transact(host, roles, names, spoiled(journal))
     _tidy(host)
+    # dpkg does not sync what it unpacks (platform/apt.py)
+    host.run(managers.manager_of(host.platform).settle(), timeout=SETTLED)
+    _whole_again(host, journal)
     journal.done(entry, [subject.capture(host)])
 
 
@@ -129,15 +187,27 @@ def _wait_for_lock(host: LocalHost) -> Iterator[Event]:
         time.sleep(0.5)
 
 
-def _transact(host: LocalHost, roles: Sequence[str], names: Sequence[str]) -> Iterator[Event]:
+def _transact(
+    host: LocalHost, roles: Sequence[str], names: Sequence[str], again: Sequence[str]
+) -> Iterator[Event]:
     manager = managers.manager_of(host.platform)
-    broken = host.ask(manager.audit(), timeout=60)
-    if manager.broken(broken.out):
-        yield from _repaired(host, manager.repair())
+    # first of all: what is brought again may be in no archive any more
     if not _lists_are_fresh(host):
         yield from _detached(host, manager.update())
+    broken = manager.broken(host.ask(manager.audit(), timeout=60).out)
+    if broken or again:
+        damaged = manager.damaged(host.ask(manager.damage(), timeout=60).out)
+        yield from _repaired(host, manager.repair(tuple(dict.fromkeys((*damaged, *again)))))
+    if not names:
+        return
     _preseed(host, roles)
+    replaces = _replaces(host, names)
+    if replaces:
+        yield from (Waiting(STEP, said) for said in leftovers.sent(host))
     yield from _detached(host, manager.install(names), quiet_services=True)
+    if replaces:
+        # where somebody else forbids stops too
+        yield from (Output(STEP, said) for said in leftovers.stopped(host))
 
 
 def _lists_are_fresh(look: Look) -> bool:
@@ -170,13 +240,18 @@ def _detached(
 ) -> Iterator[Event]:
     manager = managers.manager_of(host.platform)
     before, after = _no_start(host) if quiet_services else ([], [])
-    run = host.start_detached(UNIT, argv, env=manager.environment, before=before, after=after)
     tail: list[str] = []
-    for line in run.lines():
-        tail = [*tail[-TAIL:], line]
-        yield Output(STEP, line)
-    if run.code:
-        raise CommandFailed(tuple(argv), run.code, tuple(tail))
+    code = None
+    # without a code it was another run that was watched, one that was still ending
+    while code is None:
+        run = host.start_detached(UNIT, argv, env=manager.environment, before=before, after=after)
+        tail = []
+        for line in run.lines():
+            tail = [*tail[-TAIL:], line]
+            yield Output(STEP, line)
+        code = run.code
+    if code:
+        raise CommandFailed(tuple(argv), code, tuple(tail))
 
 
 def _no_start(host: LocalHost) -> tuple[list[str], list[str]]:

@@ -48,6 +48,8 @@ class FakeEngine:
     prepare_hold: threading.Event | None = None
     prepare_fails: Failed | None = None
     packages_in_place: bool = False
+    left: list[str] = field(default_factory=list)
+    """What is said of mail in another server's queue."""
     applied: set[str] = field(default_factory=set)
     dns: list[list[Finding]] = field(default_factory=fake_dns.findings)
     """What each look hears; the last one again and again."""
@@ -99,6 +101,9 @@ class FakeEngine:
             drifted = PlanItem(first.title, True, first.preview, self.drift)
             items = (drifted, *items[1:])
         return StepPlan(step, items)
+
+    def mail_left(self, missing: Sequence[str]) -> list[str]:
+        return list(self.left)
 
     def missing_packages(self, step_ids: Sequence[str]) -> tuple[str, ...]:
         return () if self.packages_in_place else fake_steps.PACKAGES

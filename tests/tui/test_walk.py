@@ -73,6 +73,13 @@ async def test_nothing_is_asked_of_the_host_before_consent() -> None:
     assert engine.calls == []
 
 
+async def test_mail_that_another_server_has_not_sent_is_told_before_consent() -> None:
+    said = "2 messages wait in the queue of exim4"
+    async with WizardApp(FakeEngine(left=[said])).run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        assert said in text(pilot)
+
+
 async def test_optional_steps_are_toggled_and_others_are_not() -> None:
     engine = FakeEngine()
     async with WizardApp(engine).run_test() as pilot:

@@ -169,3 +169,12 @@ def test_a_detached_log_is_read_to_its_last_line_and_in_blocks(tmp_path: Path) -
     blocks = list(unit._fresh(complete=False))
     assert len(blocks) > 100
     assert max(map(len, blocks)) < 3000
+
+
+def test_what_the_starter_of_a_unit_says_itself_is_shown(tmp_path: Path) -> None:
+    log = tmp_path / "unit.log"
+    log.touch()
+    said = "Failed to start transient service unit: it was already loaded"
+    starter = process.start_watched(["sh", "-c", f"echo '{said}' >&2; exit 1"])
+    unit = TransientUnit("unit", str(log), starter)
+    assert (list(unit.lines()), unit.code) == ([said], 1)

@@ -162,6 +162,14 @@ def test_what_apt_and_dpkg_say() -> None:
     assert APT.broken("") == ()
     assert APT.would_install("Inst postfix (3.10 Debian)\nConf postfix\n") == ("postfix",)
     assert APT.repair()[0][-2:] == ("--configure", "-a")
+    assert APT.damaged("ok postfix\nreinstreq dovecot-core\n") == ("dovecot-core",)
+    again, *rest = APT.repair(("dovecot-core",))
+    assert {"--fix-broken", "--reinstall"} < set(again)
+    assert again[-2:] == ("--", "dovecot-core")
+    assert tuple(rest) == APT.repair()
+    assert APT.spoiled("??5??????   /usr/sbin/postmap\n")
+    assert APT.spoiled("missing     /usr/sbin/postmap\n")
+    assert not APT.spoiled("??5?????? c /etc/amavis/conf.d/20\nmissing   c /etc/x\n")
 
 
 @pytest.mark.parametrize("os_release", [LEAP, ROCKY])

@@ -73,6 +73,24 @@ def test_packages_are_brought_only_where_one_is_missing(
     assert replay(lines, tmp_path).stdout == f"{missing}\n".encode()
 
 
+@pytest.mark.parametrize(("sends", "code"), [("rm -f", 0), ("true", 3)])
+def test_mail_of_a_server_that_goes_is_sent_first_or_it_stays(
+    tmp_path: Path, sends: str, code: int
+) -> None:
+    waits = tmp_path / "input" / "1abc-H"
+    waits.parent.mkdir()
+    waits.touch()
+    lines = (
+        "sleep() { :; }\n"
+        f"old_queue exim4 sh {waits.parent} '*-H' {sends} {waits}\n"
+        "old_queue none no-such-program /tmp '*'\necho goes"
+    )
+    ended = replay(lines, tmp_path)
+    assert ended.returncode == code
+    assert ended.stdout.endswith(b"goes\n") is (code == 0)
+    assert (b"refused: messages still in the queue of exim4: 1" in ended.stderr) is (code == 3)
+
+
 HELD = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)"
 
 

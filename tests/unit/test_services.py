@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.recorded import RecordedHost
 from support.toys import ToyProbe, World, done, state
 
 from mailwizard import unattended
 from mailwizard.changes import FileContent, Service, WaitingMailRerouted
+from mailwizard.errors import ProofFailed
 from mailwizard.events import Failed
-from mailwizard.model import Outcome, Result
+from mailwizard.model import Completed, Outcome, Result
 from mailwizard.stages import State
 from mailwizard.subjects import File
 
@@ -40,6 +42,23 @@ def test_a_service_follows_what_its_step_changed_and_two_do_not_chase_each_other
     titles = [item.title for item in world.opened().plan("one").pending]
     assert "put dovecot into service" in titles
     assert "put postfix into service" in titles
+
+
+def test_a_start_that_waits_for_the_network_names_it() -> None:
+    host = RecordedHost()
+    host.answers["systemctl list-jobs --plain --no-legend"] = Completed(
+        (),
+        0,
+        "901 postfix.service start waiting\n902 network-online.target start waiting\n"
+        "903 systemd-networkd-wait-online.service start running\n",
+    )
+    host.answers["systemctl start postfix.service"] = Completed((), 124, "", "no answer")
+    with pytest.raises(ProofFailed) as failed:
+        Service("postfix", "restart").apply(host)
+    assert failed.value.message == (
+        "postfix.service does not start: "
+        "systemd still waits for systemd-networkd-wait-online.service"
+    )
 
 
 def test_stages_follow_their_own_file_and_what_stands_before_them(world: World) -> None:

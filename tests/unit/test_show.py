@@ -188,11 +188,12 @@ def test_the_json_of_a_plan_tells_edits_by_hand() -> None:
     drift = Drift(("main.cf:a",), "", "", "", "")
     step = Step("postfix", "Postfix", "", (), _nothing, _nothing)
     plan = StepPlan(step, (PlanItem("limits", True, Preview("+a", True), drift),))
-    shown = json.loads(json.dumps(show.plan_json([plan], ["postfix"])))
+    shown = json.loads(json.dumps(show.plan_json([plan], ["postfix"], ["mail waits"])))
     change = {"title": "limits", "needed": True, "preview": "+a", "is_diff": True}
     change["edited_by_hand"] = ["main.cf:a"]
     assert shown == {
         "packages": ["postfix"],
+        "mail_left": ["mail waits"],
         "steps": [{"id": "postfix", "reasons": [], "changes": [change]}],
     }
 

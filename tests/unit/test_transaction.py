@@ -48,6 +48,7 @@ class PackageHost(ToyHost):
         self.quiet: dict[tuple[str, ...], bool] = {}
         self.breaks = ""
         self.damaged = self.working = False
+        self.differ: set[str] = set()
 
     def is_running(self, unit: str) -> bool:
         return self.working
@@ -57,8 +58,16 @@ class PackageHost(ToyHost):
             said = "".join(f"{state} {name}\n" for name, state in self.packages.items())
             return Completed(tuple(argv), 2 if self.damaged else 0, "" if self.damaged else said)
         if tuple(argv) == Apt().audit():
-            broken = [name for name, state in self.packages.items() if state == "unpacked"]
+            broken = [name for name, state in self.packages.items() if state in ("unpacked", "cut")]
             return Completed(tuple(argv), 0, "".join(f" {name} x\n" for name in broken))
+        if tuple(argv) == Apt().damage():
+            flags = [
+                f"{'reinstreq' if s == 'cut' else 'ok'} {n}\n" for n, s in self.packages.items()
+            ]
+            return Completed(tuple(argv), 0, "".join(flags))
+        if argv[:2] == ("dpkg", "--verify"):
+            wrong = "".join(f"??5??????   /usr/bin/{n}\n" for n in argv if n in self.differ)
+            return Completed(tuple(argv), 0, f"??5?????? c /etc/own\n{wrong}")
         return super().ask(argv) if argv[0] == "systemctl" else Completed(tuple(argv), 0)
 
     def start_detached(
@@ -66,7 +75,11 @@ class PackageHost(ToyHost):
     ) -> Ended:
         self.quiet[tuple(argv)] = bool(before)
         said = ""
-        if "--configure" in argv:
+        if "--reinstall" in argv:
+            brought = argv[argv.index("--") + 1 :]
+            self.packages |= dict.fromkeys(brought, "installed")
+            self.differ -= set(brought)
+        elif "--configure" in argv and "cut" not in self.packages.values():
             self.packages = dict.fromkeys(self.packages, "installed")
         elif "--no-install-recommends" in argv:
             said = self.unpack(OURS[:1] if self.breaks else OURS)
@@ -227,3 +240,45 @@ def test_lists_that_the_launcher_has_just_brought_are_not_asked_for_again(
         os.utime(mark, (time.time() + 3600,) * 2)
     list(install(host, journal, ["dovecot"]))
     assert tuple(Apt().update()) in host.quiet
+
+
+def test_a_package_that_was_cut_in_unpacking_is_brought_again_first(
+    host: PackageHost, journal: Journal
+) -> None:
+    host.packages |= {"libfoo": "cut", "half": "unpacked"}
+    assert isinstance(last(install(host, journal, ROLES)), ChangeDone)
+    assert set(host.packages.values()) == {"installed"}
+    assert [argv[-1] for argv in host.quiet] == ["update", "libfoo", "-a", "install", OURS[-1]]
+    assert added(host, journal) == OURS
+
+
+def test_what_did_not_get_to_the_disk_whole_is_brought_again(
+    host: PackageHost, journal: Journal
+) -> None:
+    assert isinstance(last(install(host, journal, ROLES)), ChangeDone)
+    assert Apt().settle() in host.ran
+    subject = InstalledPackages()
+    journal.intend(STEP, "x", (subject,), [{"installed": ["base"]}], "")
+    host.differ = {OURS[1], "base"}
+    recover(host, journal)
+    assert transaction.spoiled(journal) == OURS[1:2], "what others brought is theirs to mend"
+    host.quiet.clear()
+    assert isinstance(last(install(host, journal, ROLES)), ChangeDone)
+    assert [argv[-1] for argv in host.quiet] == ["update", OURS[1], "-a", "install"]
+    assert transaction.spoiled(journal) == ()
+
+
+def test_another_run_that_was_still_ending_is_not_taken_for_ours(
+    host: PackageHost, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, begun = host.start_detached, list[tuple[str, ...]]()
+
+    def start_detached(unit: str, argv: Sequence[str], **options: Sequence[str]) -> Ended:
+        begun.append(tuple(argv))
+        run = start(unit, argv, **options)
+        run.code = run.code if begun.count(tuple(argv)) > 1 else None
+        return run
+
+    monkeypatch.setattr(host, "start_detached", start_detached)
+    assert isinstance(last(install(host, journal, ROLES)), ChangeDone)
+    assert begun == [argv for argv in dict.fromkeys(begun) for _ in range(2)]

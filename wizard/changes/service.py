@@ -15,6 +15,9 @@ from mailwizard.model import Host, Look, Outcome, Preview, Probe, Subject
 from mailwizard.subjects import Unit, allow_starts
 
 READY_SECONDS = 20.0
+# A start may have to wait for the network, which gives up after 120 seconds
+# (systemd-networkd-wait-online.service(8)); systemd itself ends a start that hangs after 90 more.
+START_SECONDS = 240.0
 # of a reload the first ends and the last idle one: milliseconds; more where a machine is busy
 IDLE_SECONDS = 1.0
 _FLUSH = ["postqueue", "-f"]
@@ -90,7 +93,7 @@ class Service:
         started = self._started(host) if self.verb == "reload" else frozenset()
         try:
             for argv in self._commands(host):
-                host.run(argv)
+                host.run(argv, timeout=START_SECONDS)
             self._outlast(host, started)
             self._wait(unit)
             if self.flush:
@@ -103,7 +106,7 @@ class Service:
             from mailwizard.probes.listening import in_the_way
 
             held, hint = in_the_way(host, tail)
-            why = held or failed.message
+            why = held or _waited_for(host, unit) or failed.message
             raise ProofFailed(f"{unit} does not start: {why}", tail, hint=hint) from failed
 
     def shell(self, look: Look) -> str:
@@ -160,6 +163,16 @@ class Service:
                 if time.monotonic() > limit:
                     raise ProofFailed(f"port {port} does not answer")
                 time.sleep(0.05)
+
+
+def _waited_for(look: Look, unit: str) -> str:
+    """The jobs of systemd that are at work while one of the unit's waits; empty when none does."""
+    rows = look.ask(["systemctl", "list-jobs", "--plain", "--no-legend"], timeout=10).out
+    jobs = [row.split() for row in rows.splitlines() if len(row.split()) == 4]
+    if not any(name == unit and state == "waiting" for _, name, _, state in jobs):
+        return ""
+    busy = sorted(name for _, name, _, state in jobs if state == "running")
+    return f"systemd still waits for {', '.join(busy) or 'other units'}"
 
 
 def _hold(host: Host, proofs: Sequence[Probe]) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from mailwizard import __version__, planning
+from mailwizard import __version__, leftovers, planning
 from mailwizard.changes import SecretTable, UserAccount
 from mailwizard.engine import Engine
 from mailwizard.errors import BadUsage
@@ -91,6 +91,24 @@ def _step(engine: Engine, step: Step, plan: Sequence[Change]) -> str:
     return "\n".join([f"headline {shlex.quote(step.title)}", "changed=$unfinished", *lines, ""])
 
 
+def _repair(manager: managers.Manager, run: Callable[[Sequence[str]], str]) -> Iterator[str]:
+    """Each mends what it can: a half-unpacked package stops the first, not the last."""
+    *halves, last = manager.repair()
+    *afresh, name = manager.repair(("again",))[0]
+    if name == "again":
+        flags = f"{shlex.join(manager.damage())} | sed -n 's/^reinstreq //p'"
+        yield f"  mapfile -t again < <({flags})"
+        command = f'{run(afresh).strip()} "${{again[@]}}"'
+        yield f'  [ "${{#again[@]}}" -eq 0 ] || {command} || true'
+    yield from (f"{run(argv)} || true" for argv in halves)
+    yield run(last)
+
+
+def _old_queue(server: leftovers.OldServer) -> str:
+    place = (server.name, server.program, server.folder, server.pattern)
+    return shlex.join(["old_queue", *place, *server.flush])
+
+
 def _packages(engine: Engine, steps: list[Step]) -> Iterator[str]:
     roles = sorted({role for step in steps for role in step.packages(engine.context(step.id))})
     if not roles:
@@ -113,13 +131,14 @@ def _packages(engine: Engine, steps: list[Step]) -> Iterator[str]:
     def run(argv: Sequence[str], *before: str) -> str:
         return "  " + shlex.join([*before, "env", *environment, *argv])
 
-    *halves, last = manager.repair()
     yield f"if packages_missing {shlex.join(names)}; then"
-    yield f'  if [ -n "$({shlex.join(manager.audit())})" ]; then'
-    # each mends what it can: a half-unpacked package stops the first, not the last
-    yield from (f"  {run(argv)} || true" for argv in halves)
-    yield f"  {run(last)}"
-    yield "  fi"
+    # first of all: what is brought again may be in no archive any more
     yield run(manager.update(), "update_lists")
+    yield f'  if [ -n "$({shlex.join(manager.audit())})" ]; then'
+    yield from map("  {}".format, _repair(manager, run))
+    yield "  fi"
+    if not set(names).isdisjoint(platform.packages("postfix")):
+        yield from (f"  {_old_queue(server)}" for server in leftovers.SERVERS)
     yield run(manager.install(names))
+    yield run(manager.settle())
     yield "fi\nallow_starts\n"

@@ -11,6 +11,7 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from mailwizard.sanitise import lines
 
 TAIL = 25
 DRAFT_AGE = 10
+UNLOADED = 10.0
 _WORDS = re.compile(r"[A-Za-z0-9+/=]{12,}")
 
 
@@ -212,9 +214,10 @@ class LocalHost(LocalLook):
     ) -> TransientUnit:
         self.make_dir(f"{self.state_dir}/log", 0o700)
         log = self.log_of(unit)
+        Path(log).touch(mode=0o600)
         if self.is_running(unit):
             return TransientUnit(unit, log, process=None)
-        Path(log).touch(mode=0o600)
+        self._make_room(unit)
         options = [f"--setenv={name}={value}" for name, value in {**QUIET, **(env or {})}.items()]
         # neither quoted nor escaped: from the bus systemd takes a path literally, % and $ too
         options += [f"--property=StandardOutput=append:{log}"]
@@ -223,6 +226,16 @@ class LocalHost(LocalLook):
         options += [f"--property=ExecStopPost=-{line}" for line in after]
         command = ["systemd-run", "--quiet", "--collect", "--wait", f"--unit={unit}", *options]
         return TransientUnit(unit, log, process=_start_watched([*command, "--", *argv]))
+
+    def _make_room(self, unit: str) -> None:
+        """One of that name that has ended, but that systemd keeps, is in the way of another."""
+        name = f"{unit}.service"
+        show = ["systemctl", "show", "--property=LoadState", "--value", name]
+        limit = time.monotonic() + UNLOADED
+        while self.ask(show).out.strip() == "loaded" and time.monotonic() < limit:
+            # (systemctl(1), reset-failed; systemd.unit(5), CollectMode=)
+            _start(["systemctl", "reset-failed", name], "", 10, None)
+            time.sleep(0.1)
 
     def write(
         self,

@@ -213,6 +213,7 @@ class TransientUnit:
             running = self._running()
             yield from self._fresh(complete=not running)
             if not running:
+                yield from self._starter()
                 return
             time.sleep(0.1)
 
@@ -228,6 +229,11 @@ class TransientUnit:
             self._process.wait()
         self.code = int(self._process.exit_code)
         return False
+
+    def _starter(self) -> Iterator[str]:
+        """What systemd-run said itself: why it could not begin is in no log of ours."""
+        if self._process is not None:
+            yield from lines(self._process.process.stderr)
 
     def _fresh(self, *, complete: bool) -> Iterator[str]:
         """What was added to the log, in whole lines; of a line without end a block at a time."""

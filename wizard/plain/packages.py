@@ -51,6 +51,8 @@ class Packages:
     def _ask(self, missing: Sequence[str]) -> None:
         self._terminal.heading(f"Packages to be installed: {len(missing)}")
         self._terminal.say(", ".join(missing))
+        for sentence in self._engine.mail_left(missing):
+            self._terminal.say(f"\n{sentence}")
         self._terminal.say("\nIt is done in the background. No service is started by it.")
         if self._terminal.choose("Install them?", ("Yes, install them", "No, stop here")):
             raise Leave

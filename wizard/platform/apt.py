@@ -20,8 +20,19 @@ _CAME = re.compile(
     r"^(?:Selecting previously \w+ package|Unpacking) ([a-z0-9][a-z0-9+.-]*[a-z0-9+])",
     re.MULTILINE,
 )
-# invoke-rc.d(8): 101 forbids the action, and dpkg goes on.
-_POLICY = "#!/bin/sh\n# Placed by mailwizard while packages are installed.\nexit 101\n"
+# invoke-rc.d(8): 101 forbids the action, and dpkg goes on. A stop is allowed where a package goes:
+# its daemon would run on without it. On an upgrade it is not: nobody would start the daemon again.
+_POLICY = r"""#!/bin/sh
+# Placed by mailwizard while packages are installed.
+case " $* " in *" stop "*) ;; *) exit 101 ;; esac
+pid=$PPID
+while [ "${pid:-1}" -gt 1 ]; do
+  caller=$(tr '\0' ' ' <"/proc/$pid/cmdline")
+  case $caller in *".prerm remove "* | *".postrm remove "*) exit 0 ;; esac
+  pid=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$pid/status")
+done
+exit 101
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +93,29 @@ class Apt:
             line.split()[0] for line in out.splitlines() if line.startswith(" ") and line.split()
         )
 
-    def repair(self) -> tuple[tuple[str, ...], ...]:
+    def damage(self) -> tuple[str, ...]:
+        return ("dpkg-query", "-W", "-f", "${db:Status-Eflag} ${Package}\\n")
+
+    def damaged(self, out: str) -> tuple[str, ...]:
+        # dpkg(1), "reinst-required": such a package can be neither configured nor removed
+        return tuple(name for flag, name in _states(out) if flag == "reinstreq")
+
+    def repair(self, again: Sequence[str] = ()) -> tuple[tuple[str, ...], ...]:
         keep = ("--force-confdef", "--force-confold")
-        return (("dpkg", *keep, "--configure", "-a"), (*self._apt(), "--fix-broken", "install"))
+        mend = (*self._apt(), "--fix-broken")
+        afresh = (*mend, "--reinstall", *self._install(again))
+        configure = ("dpkg", *keep, "--configure", "-a")
+        return (*((afresh,) if again else ()), configure, (*mend, "install"))
+
+    def verify(self, names: Sequence[str]) -> tuple[str, ...]:
+        return ("dpkg", "--verify", "--verify-format", "rpm", "--", *names)
+
+    def spoiled(self, out: str) -> bool:
+        # a conffile ("c") may be anybody's
+        return any(line[10:12] != "c " for line in out.splitlines() if line.strip())
+
+    def settle(self) -> tuple[str, ...]:
+        return ("sync", "--file-system", "/", "/usr", "/var")
 
     def _install(self, names: Sequence[str]) -> tuple[str, ...]:
         return ("--no-install-recommends", "install", "--", *names)
@@ -95,7 +126,7 @@ class Apt:
             "Dpkg::Use-Pty=0",
             "Dpkg::Options::=--force-confdef",
             "Dpkg::Options::=--force-confold",
-            # No fsync per file: a power cut during a package run is repaired by running it again.
+            # No fsync for each file: all is synced at the end, and a run cut short is verified.
             "Dpkg::Options::=--force-unsafe-io",
             "Acquire::Languages=none",
             "Acquire::Retries=3",

@@ -53,8 +53,22 @@ class Manager(Protocol):
         """What an interrupted run left half done, out of what `audit` printed."""
         ...
 
-    def repair(self) -> tuple[Argv, ...]:
-        """Commands that finish an interrupted run."""
+    def damage(self) -> Argv: ...
+    def damaged(self, out: str) -> tuple[str, ...]:
+        """What has to be brought again before anything else, out of what `damage` printed."""
+        ...
+
+    def repair(self, again: Sequence[str] = ()) -> tuple[Argv, ...]:
+        """Commands that finish an interrupted run; the packages `again` are brought anew."""
+        ...
+
+    def verify(self, names: Sequence[str]) -> Argv: ...
+    def spoiled(self, out: str) -> bool:
+        """Whether a file differs from what its package brought, out of what `verify` printed."""
+        ...
+
+    def settle(self) -> Argv:
+        """What was written is on disk afterwards."""
         ...
 
 

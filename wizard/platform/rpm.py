@@ -33,8 +33,25 @@ class _Rpm:
     def broken(self, out: str) -> tuple[str, ...]:
         return tuple(line for line in out.splitlines() if "error" in line.lower())
 
-    def repair(self) -> tuple[tuple[str, ...], ...]:
+    def damage(self) -> tuple[str, ...]:
+        # its package managers ask for no package to be brought again
+        return ("true",)
+
+    def damaged(self, out: str) -> tuple[str, ...]:
+        return ()
+
+    def repair(self, again: Sequence[str] = ()) -> tuple[tuple[str, ...], ...]:
         return (("rpm", "--rebuilddb"),)
+
+    def verify(self, names: Sequence[str]) -> tuple[str, ...]:
+        return ("rpm", "--verify", "--nodeps", "--noscripts", "--", *names)
+
+    def spoiled(self, out: str) -> bool:
+        # rpm writes each file to disk by itself
+        return False
+
+    def settle(self) -> tuple[str, ...]:
+        return ("sync", "--file-system", "/", "/usr", "/var")
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     )
     from mailwizard.probes.keyage import KeyAge
     from mailwizard.probes.lasting import FirewallPermanent
+    from mailwizard.probes.leftmail import OldMailboxes, QueueLeft
     from mailwizard.probes.listed import AddressesNotListed, DomainsNotListed
     from mailwizard.probes.listening import (
         Listeners,
@@ -227,6 +228,7 @@ _NAMES = {
     "imap_login": "ImapLogin ImapRoundTrip MailboxesApart SpecialFolders",
     "keyage": "KeyAge",
     "lasting": "FirewallPermanent",
+    "leftmail": "OldMailboxes QueueLeft",
     "listed": "AddressesNotListed DomainsNotListed",
     "listening": "Listeners PortsFree UnitRuns",
     "machine": "BehindNat ClockRight CloudHosts DiskRoom FullHostName MemoryRoom NameIsHere",

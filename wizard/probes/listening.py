@@ -27,6 +27,7 @@ OURS: Mapping[int, tuple[str, ...]] = {
 }
 # Debian's default mailers conflict with the package postfix, which takes their place.
 _REPLACED = ("exim4", "exim", "sendmail-mta", "sendmail")
+_GONE = " (deleted)"
 _SS = ["ss", "-Hltnp"]
 _UNIT = re.compile(r"/([^/\n]+\.service)(?:/|$)", re.MULTILINE)
 # as Dovecot, Postfix and others say it; the time of day stands before
@@ -87,9 +88,14 @@ def _parse(out: str) -> Iterator[Listener]:
         yield Listener("0.0.0.0" if address == "*" else address, int(port), holders)
 
 
+def _program_of(look: Look, pid: int) -> str:
+    return look.ask(["readlink", f"/proc/{pid}/exe"], timeout=5).out.strip()
+
+
 def package_of(look: Look, pid: int) -> str:
     """The package that the running program came from; empty when nobody knows."""
-    path = look.ask(["readlink", f"/proc/{pid}/exe"], timeout=5).out.strip()
+    # of a file that was replaced meanwhile the package is the same
+    path = _program_of(look, pid).removesuffix(_GONE)
     if not path:
         return ""
     if look.which("dpkg"):
@@ -147,14 +153,19 @@ class PortsFree:
         if not others:
             held = ", ".join(dict.fromkeys(str(one) for one in found))
             return passed(f"only ours: {held}" if held else "all free", rows)
-        serious = [one for one in others if one.port != 80 and not one.held_by(_REPLACED)]
-        first = (serious or others)[0]
-        package = package_of(host, first.pid) if first.pid else ""
+        named = [
+            (one, package_of(host, one.pid) if one.pid else "", one.held_by(_REPLACED))
+            for one in others
+        ]
+        # one whose package has gone already is not removed by ours
+        serious = [row for row in named if row[0].port != 80 and not (row[1] and row[2])]
+        first, package, replaced = (serious or named)[0]
         who = first.program or "an unknown program"
         wanted = " or ".join(owners.get(first.port, ())) or "nobody"
         fix = (
-            "Installing Postfix removes it by itself."
-            if first.held_by(_REPLACED)
+            "Installing Postfix stops and removes it by itself; before that it is asked to send "
+            "what waits in its queue."
+            if replaced and package
             else f"The administrator: {_stop(host, first, package)} if it is not needed: two "
             "servers cannot share a port."
         )
@@ -169,7 +180,9 @@ class PortsFree:
 def _stop(look: Look, one: Listener, package: str) -> str:
     unit = unit_of(look, one.pid) if one.pid else ""
     if unit:
-        return f"`systemctl disable --now {unit}`"
+        gone = not package and _program_of(look, one.pid).endswith(_GONE)
+        said = " (its program has been removed, and it runs on)" if gone else ""
+        return f"`systemctl disable --now {unit}`{said}"
     return f"stop and disable it, or remove {package or 'its package'}"
 
 

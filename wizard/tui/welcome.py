@@ -167,9 +167,11 @@ class WelcomeScreen(Frame):
         self.query_one("#begin", Push).rename("Go on" if self._goes_on_at else "Show the summary")
 
     async def _look_for_missing(self) -> None:
-        missing = partial(self.wizard.engine.missing_packages, self._wanted())
+        engine, ask = self.wizard.engine, self.wizard.desk.ask
         try:
-            said = self._consent(await self.wizard.desk.ask(missing))
+            missing = await ask(partial(engine.missing_packages, self._wanted()))
+            left = await ask(partial(engine.mail_left, missing))
+            said = Content("\n").join([self._consent(missing), *map(Content, left)])
         except BadUsage:
             said = Content("The packages are installed while you answer; none is started.")
         self.query_one("#consent", Static).update(said)

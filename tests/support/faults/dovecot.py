@@ -40,6 +40,12 @@ END"""
 
 CONFIGURATION = (
     Fault(
+        "a mailbox of before",
+        {"HOST-MBOX": "warn: for carol: mail programs do not show it"},
+        "printf 'From a@b.test\\n\\nold\\n' >/var/mail/carol",
+        "rm /var/mail/carol",
+    ),
+    Fault(
         "a misspelt setting of Dovecot",
         {"IMAP-11": "fail: doveconf: .*nown setting: mail_locatoin"},
         "unread_dove 'mail_locatoin = maildir:~/Maildir'",

@@ -151,6 +151,12 @@ FAULTS = (
         "no_listeners; systemctl start postfix; greets",
     ),
     Fault(
+        "mail that exim4 has left behind",
+        {"HOST-LEFT": "warn: 1 message waits in /var/spool/exim4/input"},
+        "mkdir -p /var/spool/exim4/input; : >/var/spool/exim4/input/1abc-000001-AB-H",
+        "rm -r /var/spool/exim4",
+    ),
+    Fault(
         "ss does not answer",
         {"HOST-PORTS": "unknown: no answer", "HOST-11": "unknown: no answer"},
         "fake ss 'exit 1'",

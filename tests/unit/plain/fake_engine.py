@@ -39,6 +39,7 @@ from mailwizard.model import Context, Outcome, Preview, Question, Record, Result
 from mailwizard.plain import run_plain
 from mailwizard.stages import Drift, PlanItem, State, StepPlan, StepStatus
 
+LEFT = "2 messages wait in the queue of exim4, which Postfix replaces."
 LONG = "smtpd_relay_restrictions = " + ", ".join(f"check_something_{n}" for n in range(12))
 DIFF = f"--- /etc/postfix/main.cf\n+++ /etc/postfix/main.cf\n@@ -1 +1 @@\n-a = b\n+{LONG}\n"
 
@@ -142,6 +143,9 @@ class FakeEngine:
                 PlanItem("the name stands in /etc/hosts", False, Preview("")),
             ),
         )
+
+    def mail_left(self, missing: Sequence[str]) -> list[str]:
+        return [LEFT] if "mail-left" in self.faults else []
 
     def missing_packages(self, step_ids: Sequence[str]) -> tuple[str, ...]:
         if "relay-packages" in self.faults and "relay" in step_ids:

@@ -174,6 +174,14 @@ def test_a_change_that_fails_names_its_log_and_can_be_tried_again(start: Start) 
     assert person.ends() == 0
 
 
+def test_mail_that_another_server_has_not_sent_is_told_before_it_goes(start: Start) -> None:
+    person = start("mail-left")
+    person.types("", "Number, or Enter")
+    person.sees("2 messages wait in the queue of exim4, which Postfix replaces.")
+    person.picks("No, stop here", "Install them?")
+    assert person.ends() == 0
+
+
 def test_packages_that_do_not_come(start: Start) -> None:
     person = start("packages-fail")
     person.begins()

@@ -191,6 +191,7 @@ def test_listening_sockets_as_ss_shows_them() -> None:
         (socket_line("*:25", MASTER), PASS, "ours"),
         (socket_line("*:8080", 'users:(("x",pid=1,fd=1))'), PASS, "free"),
         (socket_line("127.0.0.1:25", 'users:(("exim4",pid=5,fd=1))'), WARN, "exim4"),
+        (socket_line("*:25", 'users:(("exim4",pid=6,fd=1))'), FAIL, "exim4"),
         (socket_line("*:80", 'users:(("caddy",pid=5,fd=1))'), WARN, "caddy"),
         (socket_line("*:25", 'users:(("mailpit",pid=5,fd=1))'), FAIL, "package mailpit"),
         (socket_line("*:143"), FAIL, "unknown program"),
@@ -200,6 +201,8 @@ def test_ports(out: str, outcome: Outcome, word: str) -> None:
     owner = {
         "readlink /proc/5/exe": "/usr/bin/mailpit\n",
         "dpkg -S /bin/mailpit": "mailpit: /bin\n",
+        # its package has been removed
+        "readlink /proc/6/exe": "/usr/sbin/exim4 (deleted)\n",
     }
     made = host(**{SS: out}, **owner)
     result = probes.PortsFree().ask(made)
