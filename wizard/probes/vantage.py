@@ -330,11 +330,12 @@ def _near_side(link: _Link) -> str:
 
 def _far_side(link: _Link) -> str:
     # No default route: the stranger reaches this host and nothing else. Mail that is bound to
-    # one of its addresses (smtp_bind_address) comes from there.
+    # one of its addresses (smtp_bind_address) comes from there; onlink, since a link that comes up
+    # just now has no way to the other end yet, and the kernel would refuse such a route.
     ways = _addresses(link.far, (link.far4, link.near4), (link.far6, link.near6), _NEAR_MAC)
     near = {4: link.near4, 6: link.near6}
     back = [(one, near[known.version(one)]) for one in link.here]
-    routes = [f"route replace {one} via {via} dev {link.far}" for one, via in back if via]
+    routes = [f"route replace {one} via {via} dev {link.far} onlink" for one, via in back if via]
     return "\n".join(("link set lo up", *ways, *routes, ""))
 
 
