@@ -124,14 +124,14 @@ def test_mail_leaves_over_ipv6_only_from_an_address_that_was_answered(
     given = host.get(ANSWERS).decode()
     host.run("postconf -e smtp_address_preference=ipv6; postfix reload")
     # the lab's own addresses are not global
-    host.run("ip addr add 2a01:4f8:1:2::3/128 dev lo nodad")
+    host.run("ip addr add 2a01:4f8:1:2::3/128 dev eth0 nodad")
     hidden = given.replace(f'address6 = "{host.address6}"', 'address6 = ""')
     for answered, option, source in (
-        (given, "", f"[IPv6:{host.address6}]"),
-        (hidden, "smtp/unix/inet_protocols = ipv4", f"[{host.address}]"),
+        (given, f"smtp_bind_address6 = {host.address6}", f"[IPv6:{host.address6}]"),
+        (hidden, "inet_protocols = ipv4", f"[{host.address}]"),
     ):
         host.put(answered, ANSWERS)
         done = Program(host).apply("postfix")
         assert done.status == 0, done.stdout[-4000:] + done.stderr
-        assert option == host.run("postconf -P | grep -F smtp/unix/ || true").stdout.strip()
+        assert f"smtp/unix/{option}\n" in host.run("postconf -P").stdout
         assert source in sent(host, internet.foreign, f"from {source}")

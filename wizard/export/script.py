@@ -124,8 +124,8 @@ def _packages(engine: Engine, steps: list[Step]) -> Iterator[str]:
         for line in seed.debconf:
             yield f"printf '%s\\n' {shlex.quote(line)} | debconf_settings"
     for path, (policy, _) in manager.no_start.items():
-        words = " ".join(map(shlex.quote, policy.splitlines()))
-        yield f"printf '%s\\n' {words} | forbid_starts {shlex.quote(path)}"
+        # as one word: `done` by itself looks like the end of a loop
+        yield f"printf '%s' {shlex.quote(policy)} | forbid_starts {shlex.quote(path)}"
     environment = [f"{key}={value}" for key, value in manager.environment.items()]
 
     def run(argv: Sequence[str], *before: str) -> str:

@@ -145,8 +145,8 @@ FAULTS = (
         options={"programs": [[25, ["master", "smtpd"]]]},
     ),
     Fault(
-        "Debian's other mailer on port 25",
-        {"HOST-PORTS": "warn: port 25 is held by exim4"},
+        "Debian's other mailer on port 25, its package gone",
+        {"HOST-PORTS": "fail: port 25 is held by exim4"},
         "stopped; listener 0.0.0.0 25 exim4",
         "no_listeners; systemctl start postfix; greets",
     ),
