@@ -13,7 +13,7 @@ from lab import images
 from lab.host import Host
 from support import gates
 from support.applied import ANSWERS, FQDN, LAUNCHER, PYTHON, UNFILTERED, Prepared, answers
-from support.program import STATE, Program, helps, untouched
+from support.program import STATE, Program, helps, stand_in_for_providers, untouched
 
 LOCK_HOLDER = """
 import fcntl, os, sys
@@ -40,7 +40,8 @@ def ready(prepared: Prepared, suite: str) -> Iterator[Program]:
 
 @pytest.fixture(scope="module")
 def applied(prepared: Prepared) -> Iterator[Program]:
-    """Give the program on a host that is set up."""
+    """Give the program on a host that is set up, and may send."""
+    stand_in_for_providers(prepared.internet)
     with prepared.applied_host("trixie", UNFILTERED) as host:
         yield Program(host)
 
