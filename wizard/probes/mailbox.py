@@ -16,8 +16,8 @@ from mailwizard.model import Host
 from mailwizard.platform.facts import passwd
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Transcript
+from mailwizard.probes.library import PYTHON
 
-PYTHON = "/usr/bin/python3"
 LARGEST = 2**20
 # One process for the whole wait. It opens no session as runuser(1) would, and looks into a folder
 # only when its time of change is another. Moved aside before it is read: who opens the mailbox just
