@@ -36,6 +36,8 @@ TRANSPORT = {
     "smtp_tls_security_level": "none",
     "smtp_sasl_auth_enable": "no",
     "max_use": "20",
+    # a way that is kept open for the next message holds a process of the filter, seconds long
+    "smtp_connection_cache_on_demand": "no",
 }
 # Only the filter may bring mail here, and it was asked everything before (FILTER_README).
 RETURN = {

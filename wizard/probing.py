@@ -32,6 +32,14 @@ class Crowds(Protocol):
     def crowds(self) -> bool: ...
 
 
+@runtime_checkable
+class Slow(Protocol):
+    """A probe that is asked first: it waits for seconds on any host, or where others go before."""
+
+    @property
+    def slow(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A probe that is being asked, since when, and when its time is over."""
@@ -76,13 +84,14 @@ def _asking(
     for step, probe in probes:
         yield ProbeStarted(step, probe.id, probe.title, probe.by_hand)
     answers: Answers = SimpleQueue()
-    # whoever may wait longest, for mail or for a refusal that is held back, begins first; a crowd
+    # who waits on any host begins first, then whoever may wait longest, for mail; a crowd
     # last: of so many processes each question would come to another, which has nothing ready
     ahead = deque(sorted(enumerate(probes), key=_turn))
     asked: dict[int, _Asked] = {}
     begin = 0.0
     while ahead or asked:
-        if ahead and (len(asked) < SIDE_BY_SIDE or time.monotonic() >= begin):
+        busy = sum(not isinstance(one.probe, Slow) for one in asked.values())
+        if ahead and (busy < SIDE_BY_SIDE or time.monotonic() >= begin):
             number, (step, probe) = ahead.popleft()
             asked[number] = _Asked(step, probe, time.monotonic())
             begin = time.monotonic() + PATIENCE
@@ -102,10 +111,10 @@ def _asking(
             )
 
 
-def _turn(numbered: tuple[int, tuple[str, Probe]]) -> tuple[bool, float]:
+def _turn(numbered: tuple[int, tuple[str, Probe]]) -> tuple[bool, bool, float]:
     """The smaller, the sooner it is asked."""
     probe = numbered[1][1]
-    return isinstance(probe, Crowds), -probe.deadline
+    return isinstance(probe, Crowds), not isinstance(probe, Slow), -probe.deadline
 
 
 def _next(

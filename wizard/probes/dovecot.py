@@ -145,6 +145,7 @@ class AuthTest:
     domain: str
     id: ClassVar[str] = "IMAP-13"
     title: ClassVar[str] = "Dovecot knows the passwords"
+    slow: ClassVar[bool] = True
     deadline: ClassVar[float] = 40.0
     critical: ClassVar[bool] = False
     by_hand: ClassVar[str] = "doveadm auth test NAME   # asks for the password"

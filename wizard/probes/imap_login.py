@@ -37,6 +37,7 @@ class ImapLogin(LoggedIn):
     domain: str
     id: ClassVar[str] = "IMAP-04"
     title: ClassVar[str] = "People can log in to IMAP, others cannot"
+    slow: ClassVar[bool] = True
     commands: ClassVar[tuple[str, ...]] = ("LOGIN name password",)
 
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:

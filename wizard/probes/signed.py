@@ -177,6 +177,7 @@ class SubmittedSigned(AsUser):
     id: ClassVar[str] = "DKIM-04"
     title: ClassVar[str] = "What people send is signed, and the signature holds"
     deadline: ClassVar[float] = 60.0
+    slow: ClassVar[bool] = True
     commands: ClassVar[tuple[str, ...]] = TO_ONESELF
 
     def _with(self, turn: Round, trust: Trust, people: list[Credential]) -> Result:

@@ -56,6 +56,7 @@ class RefusesSmuggling(OverTheWire):
     id: ClassVar[str] = "SMTP-16"
     title: ClassVar[str] = "No second message hides in a first (SMTP smuggling)"
     deadline: ClassVar[float] = 30.0
+    slow: ClassVar[bool] = True
 
     @property
     def by_hand(self) -> str:

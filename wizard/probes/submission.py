@@ -150,6 +150,7 @@ class SameAnswerForUnknownUser(OverSubmission):
     trust: str = ""
     id: ClassVar[str] = "SUB-05"
     title: ClassVar[str] = "A wrong password does not tell who lives here"
+    slow: ClassVar[bool] = True
     commands: ClassVar[tuple[str, ...]] = ("AUTH PLAIN", "(a wrong password)")
 
     def _at(self, turn: Round) -> Result:
