@@ -16,7 +16,7 @@ from lab.host import Host
 from lab.images import SUITES
 from lab.internet import Internet
 from support import suites
-from support.applied import ANSWERS, FOR_SPAM, LAUNCHER, LOGIN, PASSWORD, Prepared
+from support.applied import ANSWERS, FOR_SPAM, LAUNCHER, LOGIN, PASSWORD, PYTHON, Prepared
 from support.bare import inside, launched, put_checkout
 from support.kept import Ended, Keeper, Warm, Whole, whole
 
@@ -38,6 +38,22 @@ LEFT = (
     *("/etc/ld.so.cache", "/etc/ssl/certs*", "/etc/ssl/private*", "/etc/.pwd.lock"),
     *("/etc/aliases", "/etc/aliases.db", "/etc/dovecot*"),
 )
+
+# something that others have installed since, and that needs a package of ours
+THEIRS = """
+mkdir -p /root/theirs/DEBIAN && cd /root
+printf '%s\\n' 'Package: theirs' 'Version: 1' 'Architecture: all' 'Maintainer: a <a@b.test>' \\
+  'Depends: postfix' 'Description: theirs' >theirs/DEBIAN/control
+dpkg-deb -b theirs && dpkg -i theirs.deb && rm -r theirs theirs.deb
+"""
+# what the full screen does once it was asked to
+PURGE = """
+import sys
+from mailwizard import platform
+from mailwizard.host import LocalHost
+from mailwizard.platform.managers import purge
+purge(LocalHost(platform.here(), "/var/lib/mailwizard"), sys.argv[1:])
+"""
 
 # one worker has them all, one after the other on the same host
 suite = suites.one_host_each("undo")
@@ -312,6 +328,12 @@ def test_all_of_it_from_a_bare_host_and_the_packages_too(
     done = host.run([LAUNCHER, "undo", "--all", "--yes"])
     command = re.search(r"^  (apt-get .*purge.*|.*(?:purge|remove).*)$", done.stdout, re.MULTILINE)
     assert command, done.stdout
+    host.run(THEIRS)
+    names = " ".join(command[1].split()[2:])
+    refused = host.run(f"{PYTHON} -c '{PURGE}' {names}", check=False)
+    assert "the packages stay: without them theirs would have to go" in refused.stderr
+    assert host.run("dpkg-query -W -f '${Status}' postfix").stdout == "install ok installed"
+    host.run("dpkg --purge theirs")
     removed = host.run(f"yes | DEBIAN_FRONTEND=noninteractive {command[1]}", check=False)
     assert removed.ok, removed
     left = tree.diff(before, host.tree(), times=False)

@@ -166,7 +166,7 @@ class FakePeer:
             for step in self.steps:
                 step(peer)
 
-    def wait_for(self, pattern: str, timeout: float = 5) -> None:
+    def wait_for(self, pattern: str, timeout: float = 60) -> None:
         """Wait until something that matches has come in on any connection."""
         deadline = time.monotonic() + timeout
         while not any(re.search(pattern, text) for text in self.heard):

@@ -140,7 +140,7 @@ class MailHost:
         return [email.message_from_bytes(data, policy=email.policy.default) for data in self.raw()]
 
     def wait_for(
-        self, wanted: Callable[[EmailMessage], bool] = lambda _: True, timeout: float = 20
+        self, wanted: Callable[[EmailMessage], bool] = lambda _: True, timeout: float = 60
     ) -> EmailMessage:
         """Give the first message that is wanted, as soon as it is there."""
         deadline = time.monotonic() + timeout

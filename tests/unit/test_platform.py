@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from support.recorded import RecordedHost, Written
 
-from mailwizard.errors import HostRefused
+from mailwizard.errors import HostRefused, WizardError
 from mailwizard.model import Completed, Host, Platform
 from mailwizard.platform import KNOWN, Distribution, detect
 from mailwizard.platform.apt import Apt
@@ -160,7 +162,9 @@ def test_what_apt_and_dpkg_say() -> None:
     assert APT.unpacked(LOG) == {"python3.13", "libstdc++6", "postfix", "libssl3t64"}
     assert APT.broken(AUDIT) == ("postfix", "dovecot-core")
     assert APT.broken("") == ()
-    assert APT.would_install("Inst postfix (3.10 Debian)\nConf postfix\n") == ("postfix",)
+    assert APT.purges("Purg postfix [3.10]\nRemv mailman3 [3.3]\nInst exim4 (4.98)\n") == {
+        *("postfix", "mailman3")
+    }
     assert APT.repair()[0][-2:] == ("--configure", "-a")
     assert APT.damaged("ok postfix\nreinstreq dovecot-core\n") == ("dovecot-core",)
     again, *rest = APT.repair(("dovecot-core",))
@@ -183,6 +187,8 @@ def test_the_others_ask_nobody_either(os_release: str) -> None:
     assert manager.unpacked(LOG) == frozenset()
     assert manager.broken("") == ()
     assert manager.no_start == {}
+    needed = "\tpostfix is needed by (installed) mailman-web-0.9-1.noarch\n"
+    assert manager.purges(f"error: Failed dependencies:\n{needed}") == {"mailman-web"}
 
 
 LOCKS = """\
@@ -224,3 +230,12 @@ def test_packages_are_listed_and_removed() -> None:
     satisfied: Host = host
     purge(satisfied, ["postfix"])
     assert host.ran[0][-3:] == ("purge", "--", "postfix")
+
+
+def test_no_package_goes_that_others_installed_on_top_of_ours() -> None:
+    host = RecordedHost()
+    tried = shlex.join(APT.purge_tried(["postfix"]))
+    host.answers[tried] = Completed((), 0, "Purg mailman3 [3.3]\nPurg postfix [3.10]\n")
+    with pytest.raises(WizardError, match="without them mailman3 would have to go"):
+        purge(host, ["postfix"])
+    assert not host.ran

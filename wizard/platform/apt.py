@@ -15,6 +15,7 @@ _QUIET = {
     "LC_ALL": "C.UTF-8",
 }
 _GONE = ("not-installed", "config-files")
+_GOES = ("Purg", "Remv")
 # what dpkg says before it writes the first byte of a new package, and as it unpacks it
 _CAME = re.compile(
     r"^(?:Selecting previously \w+ package|Unpacking) ([a-z0-9][a-z0-9+.-]*[a-z0-9+])",
@@ -75,15 +76,16 @@ class Apt:
     def install(self, names: Sequence[str]) -> tuple[str, ...]:
         return (*self._apt(), *self._install(names))
 
-    def simulate(self, names: Sequence[str]) -> tuple[str, ...]:
-        return (*self._apt(), "--simulate", *self._install(names))
-
-    def would_install(self, out: str) -> tuple[str, ...]:
-        """The packages that a simulated run would bring, dependencies included."""
-        return tuple(line.split()[1] for line in out.splitlines() if line.startswith("Inst "))
-
     def purge(self, names: Sequence[str]) -> tuple[str, ...]:
         return (*self._apt(), "purge", "--", *names)
+
+    def purge_tried(self, names: Sequence[str]) -> tuple[str, ...]:
+        return (*self._apt(), "--simulate", "purge", "--", *names)
+
+    def purges(self, out: str) -> frozenset[str]:
+        # "Purg postfix [3.10.5-1]", "Remv" where its configuration would stay
+        words = (line.split() for line in out.splitlines())
+        return frozenset(each[1] for each in words if len(each) > 1 and each[0] in _GOES)
 
     def audit(self) -> tuple[str, ...]:
         return ("dpkg", "--audit")

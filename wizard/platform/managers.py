@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from mailwizard.errors import CommandFailed
+from mailwizard.errors import CommandFailed, WizardError
 from mailwizard.model import Host, Look, Platform
 from mailwizard.platform.apt import Apt
 from mailwizard.platform.rpm import Dnf, Zypper
@@ -48,6 +48,11 @@ class Manager(Protocol):
     def download(self, names: Sequence[str]) -> Argv: ...
     def install(self, names: Sequence[str]) -> Argv: ...
     def purge(self, names: Sequence[str]) -> Argv: ...
+    def purge_tried(self, names: Sequence[str]) -> Argv: ...
+    def purges(self, out: str) -> frozenset[str]:
+        """What would go with them, or keeps them here, out of what `purge_tried` printed."""
+        ...
+
     def audit(self) -> Argv: ...
     def broken(self, out: str) -> tuple[str, ...]:
         """What an interrupted run left half done, out of what `audit` printed."""
@@ -100,8 +105,14 @@ def _listed(look: Look) -> str:
 
 
 def purge(host: Host, names: Sequence[str]) -> None:
-    """Remove these packages with their configuration, and nothing that others need."""
+    """Remove these packages with their configuration; raises where one not named would go too."""
     manager = manager_of(host.platform)
+    tried = host.ask(manager.purge_tried(names), timeout=60, env=manager.environment)
+    if others := sorted(manager.purges(tried.out + tried.err) - set(names)):
+        raise WizardError(
+            f"the packages stay: without them {', '.join(others)} would have to go, which others "
+            "installed"
+        )
     host.run(manager.purge(names), timeout=600, env=manager.environment)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+# name-version-release.arch
+_NEEDS = re.compile(r"is needed by \(installed\) (\S+)-[^-\s]+-[^-\s]+$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,13 @@ class _Rpm:
 
     def unpacked(self, log: str) -> frozenset[str]:
         return frozenset()
+
+    def purge_tried(self, names: Sequence[str]) -> tuple[str, ...]:
+        return ("rpm", "--erase", "--test", "--", *names)
+
+    def purges(self, out: str) -> frozenset[str]:
+        # "postfix is needed by (installed) mailman3-3.3.9-1.noarch"
+        return frozenset(_NEEDS.findall(out))
 
     def audit(self) -> tuple[str, ...]:
         return ("rpm", "--verifydb")
