@@ -117,6 +117,24 @@ def test_a_server_that_postfix_replaces_is_stopped_and_no_mail_of_it_is_lost(
     assert (checked["HOST-LEFT"], checked["HOST-MBOX"]) == ("pass", "pass")
 
 
+NULLMAILER = """
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q -y install --no-install-recommends nullmailer
+printf 'Subject: waits\\n\\nwaits\\n' | sendmail -f alice@example.test far@foreign.test
+"""
+
+
+def test_a_server_whose_mail_nobody_else_can_send_stays(bare: Host) -> None:
+    bare.run(NULLMAILER, timeout=120)
+    done = Program(bare).apply(*FEW, timeout=300)
+    assert done.status == 1
+    queue = "1 message waits in the queue of nullmailer (/var/spool/nullmailer/queue)"
+    assert f"{queue} and cannot be sent now" in words(done.stdout)
+    assert len(bare.run("find /var/spool/nullmailer/queue -type f").stdout.splitlines()) == 1
+    assert bare.run("dpkg-query -W -f '${Status}' nullmailer").stdout == "install ok installed"
+    assert not bare.exists("/usr/sbin/postfix")
+
+
 UNPACKING = """
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q -y install --no-install-recommends dovecot-imapd

@@ -153,28 +153,43 @@ class PortsFree:
         if not others:
             held = ", ".join(dict.fromkeys(str(one) for one in found))
             return passed(f"only ours: {held}" if held else "all free", rows)
+        # one port once, though it is held on several addresses
+        once = {one.port: one for one in reversed(others)}.values()
         named = [
             (one, package_of(host, one.pid) if one.pid else "", one.held_by(_REPLACED))
-            for one in others
+            for one in sorted(once, key=lambda one: one.port)
         ]
         # one whose package has gone already is not removed by ours
         serious = [row for row in named if row[0].port != 80 and not (row[1] and row[2])]
-        first, package, replaced = (serious or named)[0]
-        who = first.program or "an unknown program"
-        wanted = " or ".join(owners.get(first.port, ())) or "nobody"
-        fix = (
-            "Installing Postfix stops and removes it by itself; before that it is asked to send "
-            "what waits in its queue."
-            if replaced and package
-            else f"The administrator: {_stop(host, first, package)} if it is not needed: two "
-            "servers cannot share a port."
-        )
+        told = serious or named
         return (failed if serious else warned)(
-            f"port {first.port} is held by {who}" + (f" (package {package})" if package else ""),
-            f"port {first.port} free, or held by {wanted}",
-            fix,
+            "; ".join(_held(one, package) for one, package, _ in told),
+            "; ".join(_free(one.port, owners) for one, _, _ in told),
+            _way(host, told),
             rows,
         )
+
+
+def _held(one: Listener, package: str) -> str:
+    who = one.program or "an unknown program"
+    return f"port {one.port} is held by {who}" + (f" (package {package})" if package else "")
+
+
+def _free(port: int, owners: Mapping[int, tuple[str, ...]]) -> str:
+    return f"port {port} free, or held by {' or '.join(owners.get(port, ())) or 'nobody'}"
+
+
+def _way(look: Look, told: Sequence[tuple[Listener, str, bool]]) -> str:
+    if all(replaced and package for _, package, replaced in told):
+        return (
+            "Installing Postfix stops and removes it by itself; before that it is asked to send "
+            "what waits in its queue."
+        )
+    stops = dict.fromkeys(_stop(look, one, package) for one, package, _ in told)
+    return (
+        f"The administrator: {' and '.join(stops)} if it is not needed: two servers cannot share a "
+        "port."
+    )
 
 
 def _stop(look: Look, one: Listener, package: str) -> str:

@@ -211,6 +211,18 @@ def test_ports(out: str, outcome: Outcome, word: str) -> None:
     assert probes.PortsFree().ask(host()).outcome is UNKNOWN
 
 
+def test_every_port_that_is_held_is_named_once() -> None:
+    held = 'users:(("couriertcpd",pid={},fd=3))'
+    lines = [socket_line("*:993", held.format(7)), socket_line("*:143", held.format(8))]
+    made = host(**{SS: "".join([*lines, socket_line("[::]:143", held.format(8))])})
+    for pid, unit in ((7, "courier-imap-ssl"), (8, "courier-imap")):
+        made.files[f"/proc/{pid}/cgroup"] = Written(f"0::/system.slice/{unit}.service\n".encode())
+    result = probes.PortsFree().ask(made)
+    assert result.said == "port 143 is held by couriertcpd; port 993 is held by couriertcpd"
+    units = "courier-imap.service` and `systemctl disable --now courier-imap-ssl.service` if"
+    assert f"`systemctl disable --now {units}" in result.fix
+
+
 @pytest.mark.parametrize(
     ("line", "named"),
     [
