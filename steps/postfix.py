@@ -199,8 +199,8 @@ def configuration(context: Context) -> Iterator[Probe]:
     yield probes.SmugglingSettings()
     yield probes.TrustedNetworks()
     yield probes.RelayRestrictions()
-    unit = context.platform.unit
-    yield probes.UnitRuns(unit("postfix-worker"), starter=unit("postfix"))
+    unit, pid_file = context.platform.unit, context.platform.path("postfix-worker")
+    yield probes.UnitRuns(unit("postfix-worker"), starter=unit("postfix"), pid_file=pid_file)
     yield probes.Listeners((25,), FILTERS, {25: ("master",)})
     yield probes.OutgoingIdentity(context.of("hostname")["fqdn"], hostname.addresses(context))
     yield probes.QueueLeft()

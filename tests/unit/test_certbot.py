@@ -107,6 +107,18 @@ SAID: dict[str, tuple[str, str, bool]] = {
         "/var/log/letsencrypt/letsencrypt.log",
         False,
     ),
+    "An unexpected error occurred:\nMissing command line flag or config entry for this setting:\n"
+    "Please choose an account\nChoices: ['a@2024 (1)', 'b@2025 (2)']\n": (
+        "certbot asks \"Please choose an account\" (['a@2024 (1)', 'b@2025 (2)']), and nobody may",
+        "the one to be used into /etc/letsencrypt/cli.ini: account = NUMBER",
+        False,
+    ),
+    "Missing command line flag or config entry for this setting:\nWhat would you like to do?\n"
+    "Choices: ['keep', 'renew']\n\n(You can set this with the --reinstall flag)\n": (
+        'certbot asks "What would you like to do?"',
+        "into /etc/letsencrypt/cli.ini (reinstall = …)",
+        False,
+    ),
     "": ("certbot does not say why", "letsencrypt.log", False),
 }
 

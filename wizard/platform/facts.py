@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from mailwizard.fields import HostName
@@ -23,6 +24,16 @@ def resolved(look: Look, name: str) -> list[str]:
     """The addresses that this host's resolver knows for a name."""
     rows = look.ask(["getent", "ahosts", name], timeout=10).out.splitlines()
     return sorted({row.split()[0] for row in rows if row.split()})
+
+
+def dovecot(look: Look) -> str:
+    """The Dovecot that is installed, else the one that this release brings, as "2.4".
+
+    Between two releases, and with a package from elsewhere, they differ.
+    """
+    said = look.ask(["dovecot", "--version"], timeout=10, of=("/usr/sbin/dovecot",)).out
+    found = re.match(r"2\.[34]\b", said)
+    return found[0] if found else look.platform.dovecot
 
 
 def has_ipv6(look: Look) -> bool:

@@ -253,7 +253,7 @@ def test_listeners(out: str, outcome: Outcome) -> None:
 
 STATE_CHANGE = "StateChangeTimestampMonotonic"
 SHOW = (
-    "systemctl show -p LoadState,ActiveState,SubState,Result,NRestarts,UnitFileState,"
+    "systemctl show -p LoadState,ActiveState,SubState,Result,NRestarts,MainPID,UnitFileState,"
     f"{STATE_CHANGE} -- postfix"
 )
 
