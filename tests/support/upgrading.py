@@ -27,8 +27,9 @@ APT = (
     " -o Dpkg::Options::=--force-confold"
 )
 FETCH = f"{SWITCH}; apt-get -q update && {APT} --download-only --only-upgrade install {PACKAGES}"
-# what has gone in that layer is a device there (overlayfs)
 KEPT = ("/var/cache/apt/archives", "/var/lib/apt/lists")
+# what has gone in that layer is a device there (overlayfs)
+NOT_KEPT = ("lock", "partial", "auxfiles", "*_bookworm*")
 
 
 def fetched(internet: Internet) -> Path:
@@ -46,7 +47,7 @@ def upgraded(host: Host, internet: Internet) -> Completed:
     """Switch the sources, and upgrade; nobody is there to be asked anything."""
     disk = fetched(internet)
     for folder in KEPT:
-        host.put_tree(Path(f"{disk}{folder}"), folder, exclude=("lock", "partial", "auxfiles", "*_bookworm*"))
+        host.put_tree(Path(f"{disk}{folder}"), folder, exclude=NOT_KEPT)
     host.run(SWITCH)
     return host.run(f"{APT} --only-upgrade install {PACKAGES}", check=False, timeout=300)
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
 
 from mailwizard.fields import HostName
 from mailwizard.model import Completed, Look
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 PEOPLE_FROM, PEOPLE_TO = 1000, 59999
 
@@ -18,6 +23,19 @@ def full_name(look: Look) -> str | None:
     except ValueError:
         return None
     return name
+
+
+def is_nobodys(domain: str) -> bool:
+    """Whether names below it are everybody's own: a registry's, or a host's of others' sites."""
+    return domain == _suffixes().publicsuffix(domain)
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    # ten thousand rules, which most commands do not need
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList()
 
 
 def resolved(look: Look, name: str) -> list[str]:
