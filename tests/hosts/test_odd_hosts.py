@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 import pytest
 from lab.host import Host
 from lab.internet import Internet
 from support import suites
-from support.applied import ANSWERS, FQDN, SECRET, UNFILTERED, Prepared, answers
+from support.applied import ANSWERS, DOMAIN, FQDN, SECRET, UNFILTERED, Prepared, answers
 from support.program import Program, helps, untouched
 
 suite = suites.one_host_each("odd")
@@ -46,6 +48,37 @@ def test_a_password_that_nobody_could_type_is_refused(host: Host, secret: str, s
     with untouched(host, "/etc", "/home"):
         helps(Program(host).apply("dovecot"), 2, "dovecot.users", said)
     host.put(kept, SECRET, mode=0o600)
+
+
+REDIRECT = f"v=spf1 redirect=_spf.{DOMAIN}"
+MACRO = f"v=spf1 exists:%{{i}}._ok.{DOMAIN} -all"
+
+
+def test_spf_in_other_words_is_judged_alike_by_the_desk_and_the_check(
+    host: Host, internet: Internet
+) -> None:
+    program, dns = Program(host), internet.dns
+    allowed = f"v=spf1 ip4:{host.address} ip6:{host.address6} -all"
+    dns.set(f"_spf.{DOMAIN}", "TXT", allowed)
+    # RFC 7208 7.3: an address of IPv6 as its 32 digits
+    digits = ip_address(host.address6).exploded.replace(":", "")
+    for name in (host.address, ".".join(digits)):
+        dns.set(f"{name}._ok.{DOMAIN}", "A", "127.0.0.2")
+    try:
+        for text, desk, check in (
+            (REDIRECT, "right", "pass"),
+            (MACRO, "right", "pass"),
+            (REDIRECT.replace("_spf", "_other"), "wrong", "fail"),
+            (MACRO.replace("_ok", "_no"), "wrong", "fail"),
+        ):
+            dns.set(DOMAIN, "TXT", text)
+            rows = json.loads(program("dns", "--json").stdout)["records"]
+            (spf,) = (one for one in rows if (one["owner"], one["type"]) == (DOMAIN, "TXT"))
+            found = json.loads(program("check", "--json", "authentication").stdout)["checks"]
+            (asked,) = (one for one in found if one["id"] == f"SPF-05:{DOMAIN}")
+            assert (spf["outcome"], asked["outcome"]) == (desk, check), (text, spf, asked)
+    finally:
+        dns.remove(DOMAIN, "TXT")
 
 
 # as Oracle's images come

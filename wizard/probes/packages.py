@@ -34,9 +34,10 @@ class PackagesReady:
             return passed("nothing is half done")
         needed = [name for role in self.roles for name in host.platform.packages(role)]
         mail = managers.akin(half, needed)
-        verb = "is" if len(half) == 1 else "are"
+        named = mail or half
+        verb = "is" if len(named) == 1 else "are"
         return (failed if mail else warned)(
-            f"{', '.join(mail or half)} {verb} here and not ready: an upgrade or an installation "
+            f"{', '.join(named)} {verb} here and not ready: an upgrade or an installation "
             "did not get to its end",
             _READY,
             "The administrator: `mailwizard apply` mends what mail needs; by hand: `dpkg "
