@@ -68,8 +68,8 @@ class DovecotSyntax:
         rows = (*rows, *sanitise.lines(parsed.err, limit=20))
         if not parsed.ok and (old := _of_before(host, version)):
             return failed(
-                f"Dovecot {version} is installed, and {', '.join(old)} speaks to another one: this "
-                "host was upgraded since they were written",
+                f"Dovecot {version} is installed, and {', '.join(old)} is written for another one: "
+                "this host was upgraded since",
                 f"files in the syntax of Dovecot {version[:3]}",
                 _RENEWED,
                 rows,

@@ -49,7 +49,7 @@ def test_files_of_before_an_upgrade_are_the_cause(version: str, text: str, told:
     host.answers["doveconf -n"] = Completed((), 89, "", "doveconf: Fatal: Unknown setting")
     result = probes.DovecotSyntax(version[:3]).ask(host)
     assert result.outcome is FAIL
-    assert ("99-mailwizard-tls.conf speaks to another one" in result.said) is told
+    assert ("99-mailwizard-tls.conf is written for another one" in result.said) is told
 
 
 def test_without_doveconf_nothing_is_known_of_the_syntax() -> None:
