@@ -9,6 +9,7 @@ from mailwizard.changes import (
     PARSES,
     AcmeCertificate,
     FileContent,
+    Folder,
     PostfixParameters,
     PrivateAuthority,
     PrivateCertificate,
@@ -84,26 +85,30 @@ def plan(context: Context) -> Iterator[Change]:
         yield PrivateAuthority(folder, context.of("postfix")["domains"][0])
         yield PrivateCertificate(folder, names)
     if context["source"] == "acme":
-        yield AcmeCertificate(
-            names,
-            context["directory"],
-            context["email"] or "",
-            context["staging"] or "",
-            context["webroot"] or "",
-        )
+        yield certificate(context)
         # certbot makes the folder when it is first run
+        yield FileContent(acme.HOOK, deploy_hook(context), mode=0o755)
+    elif of_certbot(context):
+        # somebody else's certificate, whose renewals our daemons must hear of, too
+        folder = acme.HOOK.rpartition("/")[0]
+        yield from (Folder(folder.rpartition("/")[0]), Folder(folder))
         yield FileContent(acme.HOOK, deploy_hook(context), mode=0o755)
     settings = render("postfix/openssl.cnf.j2", algorithms=SIGNATURES)
     yield FileContent(openssl_settings(context), settings)
     yield PostfixParameters(parameters(context))
-    version, folder = context.platform.dovecot, context.platform.path("dovecot.conf.d")
+    version, folder = facts.dovecot(context.look), context.platform.path("dovecot.conf.d")
     text = render(f"dovecot/{version}-tls.conf.j2", chain=chain, key=key)
     yield FileContent(f"{folder}/99-mailwizard-tls.conf", text)
     proof = (probes.CertificateFiles(chain, key),)
     yield Service("postfix", worker="postfix-worker", validate=PARSES, guards=proof, ready=(25,))
-    yield Service("dovecot", validate=(("doveconf", "-n"),), guards=proof)
+    yield Service("dovecot", validate=(("doveconf", "-n"),), guards=proof, reads="dovecot")
     if context["source"] == "acme":
         yield Service("acme", "restart")
+
+
+def of_certbot(context: Context) -> bool:
+    """Whether the administrator's files are those of a certificate that certbot looks after."""
+    return context["source"] == "files" and acme.looks_after(context.look, context["chain"] or "")
 
 
 def deploy_hook(context: Context) -> str:
@@ -133,6 +138,8 @@ def probe(context: Context) -> Iterator[Probe]:
             context["staging"] or context["directory"],
             context["webroot"] or "",
         )
+    if of_certbot(context):
+        yield probes.RenewalFollowed(acme.HOOK, deploy_hook(context))
     yield probes.OffersStartTls()
     yield probes.NoAuthOnPort25()
     yield probes.NoSmtpInjection()
@@ -185,6 +192,9 @@ def review(context: Context) -> Iterator[tuple[str, str]]:
     webroot = context["webroot"] if context["source"] == "acme" else None
     if webroot and context.look.state(webroot).kind not in ("dir", "link"):
         yield "webroot", f"{webroot} is not a folder here; give the one that the web server serves"
+    alone = context["source"] == "acme" and not webroot
+    if alone and (barred := certificate(context).barred(context.look)):
+        yield "webroot", barred
     if context["source"] != "files":
         return
     missing = [name for name in ("chain", "key") if not context[name]]
@@ -193,6 +203,12 @@ def review(context: Context) -> Iterator[tuple[str, str]]:
     # what serves already is judged by the checks: a run must not end because it has expired
     if not missing and not in_service(context):
         yield from probes.given(context.look, context["chain"], context["key"], context["names"])
+
+
+def certificate(context: Context) -> AcmeCertificate:
+    """What an authority is asked for."""
+    ways = [context[name] or "" for name in ("email", "staging", "webroot")]
+    return AcmeCertificate(tuple(context["names"]), context["directory"], *ways)
 
 
 def in_service(context: Context) -> bool:
@@ -271,7 +287,11 @@ STEP = Step(
             label="Certificate chain (PEM)",
             kind=Path(),
             default=lambda _context: None,
-            help="This server's certificate first, then the authorities between.",
+            help=(
+                "This server's certificate first, then the authorities between. Whatever renews it "
+                "must run `systemctl reload postfix dovecot` afterwards; certbot is told so by "
+                "this step."
+            ),
             optional=True,
         ),
         Question(

@@ -27,7 +27,7 @@ def ports(context: Context) -> tuple[int, ...]:
 
 def plan(context: Context) -> Iterator[Change]:
     """Drop-ins of our own beside the shipped files, then one restart."""
-    version = context.platform.dovecot
+    version = facts.dovecot(context.look)
     folder = context.platform.path("dovecot.conf.d")
     for user in context["users"]:
         yield UserAccount(user["login"], user["password"])
@@ -45,7 +45,10 @@ def plan(context: Context) -> Iterator[Change]:
 def daemons(context: Context) -> Iterator[Change]:
     """Postfix hands mail over only while Dovecot listens for it."""
     check = ("doveconf", "-n")
-    dovecot = Service("dovecot", "restart", validate=(check,), ready=ports(context)[:1], follow="<")
+    ready = ports(context)[:1]
+    dovecot = Service(
+        "dovecot", "restart", validate=(check,), ready=ready, follow="<", reads="dovecot"
+    )
     postfix = Service("postfix", worker="postfix-worker", ready=(25,))
     transport = postconf(context.look, "mailbox_transport").out
     if "lmtp" in context["protocols"]:
@@ -64,7 +67,7 @@ def probe(context: Context) -> Iterator[Probe]:
     domain = context.of("postfix")["domains"][0]
     accounts = tuple((user["login"], user["password"]) for user in context["users"])
     yield probes.UnitRuns(context.platform.unit("dovecot"), role="dovecot")
-    yield probes.DovecotSyntax(context.platform.dovecot)
+    yield probes.DovecotSyntax(facts.dovecot(context.look))
     yield probes.AuthSocket(context.platform.path("queue") + "/private/auth")
     yield probes.PopClosed(wanted="pop3" in context["protocols"])
     yield probes.SieveNotInClear()

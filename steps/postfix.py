@@ -29,8 +29,6 @@ FILTERS = (8891, 8893, 10023, 10024, 10025, 10026, 10027)
 # the relay decision comes first: nothing is looked up on behalf of a stranger
 # (SMTPD_ACCESS_README, "Dangerous use of smtpd_recipient_restrictions")
 RELAY = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"
-# with a top level of two letters behind them: whoever asks gets a name below (publicsuffix.org)
-REGISTRIES = ("co", "com", "org", "net", "ac", "gov", "edu", "or", "ne", "go")
 # the clients that bring mail to the world; a filter's has an entry of its own (step amavis)
 CLIENTS = ("smtp/unix", "relay/unix")
 BIND = {4: "smtp_bind_address", 6: "smtp_bind_address6"}
@@ -199,8 +197,8 @@ def configuration(context: Context) -> Iterator[Probe]:
     yield probes.SmugglingSettings()
     yield probes.TrustedNetworks()
     yield probes.RelayRestrictions()
-    unit = context.platform.unit
-    yield probes.UnitRuns(unit("postfix-worker"), starter=unit("postfix"))
+    unit, pid_file = context.platform.unit, context.platform.path("postfix-worker")
+    yield probes.UnitRuns(unit("postfix-worker"), starter=unit("postfix"), pid_file=pid_file)
     yield probes.Listeners((25,), FILTERS, {25: ("master",)})
     yield probes.OutgoingIdentity(context.of("hostname")["fqdn"], hostname.addresses(context))
     yield probes.QueueLeft()
@@ -239,9 +237,7 @@ def default_domains(context: Context) -> list[str]:
     """The domain of the host name; the name itself when what is left seems to be no one's own."""
     fqdn: str = context.of("hostname")["fqdn"]
     domain = fqdn.split(".", 1)[1]
-    first, _, rest = domain.partition(".")
-    registry = len(rest) == 2 and first in REGISTRIES
-    return [fqdn if registry or not rest else domain]
+    return [fqdn if facts.is_nobodys(domain) else domain]
 
 
 def _default(value: Any) -> Any:

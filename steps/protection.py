@@ -103,7 +103,7 @@ def plan(context: Context) -> Iterator[Change]:
     if context["resolver"]:
         proofs = (own_resolver(context),)
         yield Service("resolver", "restart", listens=(53,), proofs=proofs, follow="")
-        yield FileContent(context.platform.path("resolv.conf"), resolver.resolv_conf(context))
+        yield from resolver.plan(context)
     if context["helo_checks"]:
         text = render("postfix/helo_access.j2", names=own_names(context))
         yield FileContent(f"{folder(context)}/helo_access", text)

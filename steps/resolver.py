@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mailwizard.model import Context
+from collections.abc import Iterator
+
+from mailwizard.changes import FileContent, Folder, Service
+from mailwizard.model import Change, Context
 from mailwizard.platform import resolvconf
 from mailwizard.render import HEADER, render
 
@@ -10,13 +13,36 @@ LOOPBACK = "127.0.0.1"
 KEPT = ("search", "domain", "options", "sortlist")
 
 
+RESOLVED = "/run/systemd/resolve/"
+# the last word: lists of servers add up, file by file in the order of their names
+DROP_IN = "/etc/systemd/resolved.conf.d/zz-mailwizard.conf"
+
+
+def behind_resolved(context: Context) -> bool:
+    """Whether all names here are asked of systemd-resolved(8), which asks whom it is told to."""
+    path = context.platform.path("resolv.conf")
+    state = context.look.state(path)
+    return state.kind == "link" and state.target_from(path).startswith(RESOLVED)
+
+
+def plan(context: Context) -> Iterator[Change]:
+    """Programs here ask the host's own resolver, by the way on which they ask any."""
+    if not behind_resolved(context):
+        yield FileContent(context.platform.path("resolv.conf"), resolv_conf(context))
+        return
+    yield Folder(DROP_IN.rpartition("/")[0])
+    yield FileContent(DROP_IN, render("resolved.conf.j2", address=LOOPBACK))
+    yield Service("resolved", "restart", follow=DROP_IN)
+
+
 def _now(context: Context) -> str:
     return context.look.read(context.platform.path("resolv.conf")).decode("utf-8", "replace")
 
 
 def in_use(context: Context) -> bool:
-    """Whether resolv.conf(5) is as this program writes it."""
-    return HEADER in _now(context)
+    """Whether what decides whom this host asks is as this program writes it."""
+    ours = context.look.read(DROP_IN).decode("utf-8", "replace")
+    return HEADER in (ours if behind_resolved(context) else _now(context))
 
 
 def resolv_conf(context: Context) -> str:
@@ -30,9 +56,12 @@ def complaint(context: Context) -> str:
     path = context.platform.path("resolv.conf")
     ours = in_use(context)
     if not context["resolver"]:
-        undo = f"{path} names the resolver that mailwizard set up on this host"
+        file = DROP_IN if behind_resolved(context) else path
+        undo = f"{file} names the resolver that mailwizard set up on this host"
         return f"{undo}; `mailwizard undo protection` takes it back first" if ours else ""
     state = context.look.state(path)
+    if behind_resolved(context):
+        return ""
     if state.kind == "link":
         whose = f"{path} is a link to {state.target_from(path)}, which another program writes"
         return f"{whose}; let that program leave the name servers alone, and make it a plain file"

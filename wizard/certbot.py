@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +12,7 @@ from mailwizard import firewalld, nftables, sanitise, ufw
 from mailwizard.model import Look
 from mailwizard.platform import facts
 from mailwizard.platform.firewalls import FIREWALLD, UFW, firewall_of
+from mailwizard.probes.addresses import on_interfaces
 from mailwizard.probes.deadline import CannotAsk
 
 NAME = "mailwizard"
@@ -22,6 +25,17 @@ PORT_80 = (
     "authority, and may go on running."
 )
 
+CHALLENGES = "/.well-known/acme-challenge"
+DOTS = (
+    "Many web servers' settings deny all names that begin with a dot. Before that rule, in the "
+    "server of {name}: `location ^~ /.well-known/acme-challenge/ {{ allow all; }}` (nginx; read "
+    "anew with: systemctl reload nginx); for others their manual says how."
+)
+# a choice that a person would be asked for (certbot/display/util.py)
+_ASKED = re.compile(
+    r"Missing command line flag or config entry for this setting:\s*\n(.+?)\s*(?:\n|$)"
+    r"(?:Choices: (.+?)\s*(?:\n|$))?\s*(?:\(You can set this with the (\S+) flag\))?"
+)
 OWN_FIREWALL = (
     "This host's own firewall shuts port 80: `mailwizard apply -a ANSWERS firewall` opens it; then "
     "apply again."
@@ -70,6 +84,14 @@ def settings(look: Look) -> Mapping[str, str]:
     return {name.strip(): value.strip().rstrip(",") for name, equals, value in pairs if equals}
 
 
+def looks_after(look: Look, path: str) -> bool:
+    """Whether a file is one of those that certbot renews, or a link to one."""
+    state = look.state(path)
+    target = state.target_from(path) if state.kind == "link" else path
+    inside = (f"{FOLDER}/live/", f"{FOLDER}/archive/")
+    return path.startswith(inside) or target.startswith(inside)
+
+
 def who_holds_port_80(look: Look) -> str:
     """The program that certbot's own server would collide with, and its package; empty if none."""
     from mailwizard.probes.listening import listeners, package_of
@@ -92,6 +114,9 @@ def refusal(look: Look, output: str, directory: str) -> Refusal:
     text = sanitise.clean(output)
     if problems := re.findall(r"Domain: +(\S+)\s+Type: +(\S+)\s+Detail: +([^\n]+)", text):
         return _unproved(look, problems)
+    if asked := _ASKED.search(text):
+        question, choices, flag = asked.groups()
+        return _unanswered(question, choices or "", flag or "", directory)
     if "Could not bind TCP port 80" in text:
         return Refusal("port 80 is held by another program", PORT_80)
     if "Another instance of Certbot" in text:
@@ -113,9 +138,55 @@ def refusal(look: Look, output: str, directory: str) -> Refusal:
     return Refusal(_reason(text), "All of it is in /var/log/letsencrypt/letsencrypt.log.")
 
 
+def _unanswered(question: str, choices: str, flag: str, directory: str) -> Refusal:
+    """Nobody is there to be asked: where the answer can be written down beforehand."""
+    said = f'certbot asks "{question}"{f" ({choices})" * bool(choices)}, and nobody may answer here'
+    if "account" in question.lower():
+        server = re.sub(r"^https?://", "", directory)
+        fix = (
+            "Several accounts with this authority are on this host. Their numbers are the names "
+            f"in {FOLDER}/accounts/{server}; write the one to be used into {FOLDER}/cli.ini: "
+            "account = NUMBER. Then apply again."
+        )
+    else:
+        setting = f"{flag.lstrip('-')} = …" if flag else "the setting that it names"
+        fix = f"Write the answer into {FOLDER}/cli.ini ({setting}), then apply again."
+    return Refusal(said, fix)
+
+
+def own_answer(look: Look, name: str) -> tuple[int, str]:
+    """What this host's own web server says when asked for a challenge by that name, and who it is.
+
+    404 is right of a file that is not there; 0 where nobody answers.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=5)
+    try:
+        made_up = f"{CHALLENGES}/{secrets.token_hex(8)}"
+        connection.request("GET", made_up, headers={"Host": name})
+        return connection.getresponse().status, who_holds_port_80(look)
+    except (OSError, http.client.HTTPException):
+        return 0, ""
+    finally:
+        connection.close()
+
+
+def denied_here(look: Look, name: str) -> Refusal | None:
+    """That this host's own web server would not show the authority what it asks for."""
+    status, who = own_answer(look, name)
+    if status not in (401, 403):
+        return None
+    said = f"{status} from this host's own {who or 'web server'} for http://{name}{CHALLENGES}/"
+    return Refusal(said, DOTS.format(name=name), judged=True)
+
+
 def _unproved(look: Look, problems: Sequence[tuple[str, str, str]]) -> Refusal:
     said, fix = [], []
+    own = set(on_interfaces(look))
     for name, kind, detail in problems:
+        # our own side first: who else could change it?
+        here = kind == "unauthorized" and own.intersection(facts.resolved(look, name))
+        if here and (denied := denied_here(look, name)):
+            return denied
         what = {
             "caa": f"the DNS forbids this authority to certify {name} (CAA record)",
             "dns": f"the authority finds no address of {name} in the DNS",

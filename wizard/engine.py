@@ -25,11 +25,11 @@ from mailwizard.events import (
 from mailwizard.host import LocalHost
 from mailwizard.journal import Journal
 from mailwizard.model import Change, Context, Outcome, Probe, Record, SecretRef, Step
-from mailwizard.planning import Pending
 from mailwizard.probing import ask_all
 from mailwizard.runlog import logged
 from mailwizard.stages import State, StepPlan, StepStatus
 from mailwizard.subjects import SecretFile, path_of
+from mailwizard.together import made_together
 from mailwizard.undoing import undo
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ class Engine:
                 yield Failed(step_id, "edited by hand since; nothing was written over it", hint)
                 return
             for item in items:
-                yield from self._make(step_id, item)
+                yield from made_together(self, step_id, item, self._make)
         except WizardError as failed:
             yield from self._failed(step_id, failed)
 
@@ -360,7 +360,7 @@ class Engine:
         self.host.shell()
         self._found = None
 
-    def _make(self, step_id: str, item: Pending) -> Iterator[Event]:
+    def _make(self, step_id: str, item: planning.Pending) -> Iterator[Event]:
         change = item.change
         # what was made just now may have made this due
         if not item.due and not change.needed(self.host):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class WizardError(Exception):
     """A sentence for the reader, a hint what to do, and the exit code of the command line."""
@@ -46,6 +48,17 @@ class Locked(WizardError):
     exit_code = 4
 
 
+# "[Y/n]", "(y|n)?", "(yes/no)": and without an answer many say that they gave up
+_ASKS = re.compile(r".*[\[(]y(?:es)? ?[/|] ?no?[\])] ?\??:?(?= *(?:abort\w*\.?)?$)", re.IGNORECASE)
+
+
+def _question(tail: tuple[str, ...]) -> str:
+    """The question that a command ended with, as tools ask a person; empty when it is none."""
+    last = next((line.strip() for line in reversed(tail) if line.strip()), "")
+    asked = _ASKS.match(last)
+    return asked[0].strip() if asked else ""
+
+
 class CommandFailed(WizardError):
     """A command ended otherwise than it should; `tail` is the end of its output."""
 
@@ -53,7 +66,13 @@ class CommandFailed(WizardError):
         self, argv: tuple[str, ...], code: int, tail: tuple[str, ...] = (), *, hint: str = ""
     ) -> None:
         shown = " ".join(argv[:4]) + (" …" if len(argv) > 4 else "")
-        super().__init__(f"`{shown}` ended with code {code}", hint=hint)
+        said = f"`{shown}` ended with code {code}"
+        if asked := _question(tail):
+            said = f'{said}: it asked "{asked}", and nobody may answer here'
+            hint = hint or (
+                f"Run it once yourself and answer: {' '.join(argv)}. Then start mailwizard again."
+            )
+        super().__init__(said, hint=hint)
         self.argv = argv
         self.code = code
         self.tail = tail
@@ -69,6 +88,10 @@ class ProofFailed(WizardError):
     def __init__(self, message: str, tail: tuple[str, ...] = (), *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.tail = tail
+
+
+class NotContent(ProofFailed):
+    """A daemon's own parser refuses its files, of whichever step they are."""
 
 
 class HandEdited(WizardError):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections.abc import Mapping
 
 from mailwizard.errors import BadUsage
 from mailwizard.model import SecretRef
 
 LONGEST = 4096
+# formats and joiners, line and paragraph separators, what Unicode has not given a meaning
+_HIDDEN = frozenset({"Cf", "Zl", "Zp", "Co", "Cn", "Cs"})
+_FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
 
 
 def read_secret(
@@ -74,4 +78,41 @@ def _checked(text: str, place: str, lines: bool) -> str:
             f"{place} holds more than one line, or a control character",
             hint="The secret must be one line of visible characters.",
         )
+    if odd := _unseen(secret) or ("" if lines else _untypable(secret)):
+        raise BadUsage(
+            f"{place} holds {odd}",
+            hint="Nobody types that at a login. Write the secret anew without it, in an editor "
+            "that saves plain UTF-8 without a mark of its own.",
+        )
     return secret
+
+
+def _unseen(secret: str) -> str:
+    """The first character that nobody sees, by its name and place."""
+    for place, char in enumerate(secret, 1):
+        if char == "\ufeff" and place == 1:
+            return "a byte-order mark (U+FEFF) before the secret"
+        hidden = unicodedata.category(char) in _HIDDEN or char in _FILLERS
+        if hidden or (char.isspace() and ord(char) > 127):
+            name = unicodedata.name(char, "no name").lower()
+            kind = "a blank that is none" if char.isspace() else "an invisible character"
+            return f"{kind} as its character {place}: U+{ord(char):04X} ({name})"
+    return ""
+
+
+def _untypable(secret: str) -> str:
+    """What is seen, and would be typed otherwise."""
+    if secret != secret.strip(" "):
+        return f"a blank at its {'beginning' if secret[0] == ' ' else 'end'}"
+    composed = unicodedata.normalize("NFC", secret)
+    if composed != secret:
+        place = next(
+            (
+                n
+                for n, (one, two) in enumerate(zip(secret, composed, strict=False), 1)
+                if one != two
+            ),
+            len(composed),
+        )
+        return f"a letter in parts at character {place} (NFD), where keyboards send it whole (NFC)"
+    return ""

@@ -49,9 +49,17 @@ def spoiled(journal: Journal) -> tuple[str, ...]:
     return tuple(json.loads(journal.noted(SPOILED) or "[]"))
 
 
+def unfinished(look: Look, journal: Journal, roles: Sequence[str]) -> tuple[str, ...]:
+    """Packages for these roles, or of ours, that an upgrade or another run left half done."""
+    half = managers.unready(look)
+    ours = half.intersection(added(look, journal)) if half else frozenset()
+    return tuple(sorted(ours.union(managers.akin(half, wanted(look, roles)))))
+
+
 def due(look: Look, journal: Journal, roles: Sequence[str]) -> tuple[str, ...]:
-    """What a transaction would bring: the missing, and those that did not come whole."""
-    return tuple(dict.fromkeys((*missing(look, roles), *spoiled(journal))))
+    """What a transaction would bring: the missing, the half done, those that came not whole."""
+    found = (*missing(look, roles), *unfinished(look, journal, roles), *spoiled(journal))
+    return tuple(dict.fromkeys(found))
 
 
 def mail_left(look: Look, missing: Iterable[str]) -> list[str]:
@@ -90,8 +98,11 @@ def install(host: LocalHost, journal: Journal, roles: Sequence[str]) -> Iterator
     try:
         names = missing(host, roles)
         manager = managers.manager_of(host.platform)
-        yield ChangeStarted(STEP, TITLE, " ".join(manager.install(names)), False)
-        if names or spoiled(journal):
+        half = unfinished(host, journal, roles)
+        commands = manager.repair() if half else ()
+        commands = (*commands, *((manager.install(names),) if names or not half else ()))
+        yield ChangeStarted(STEP, TITLE, "\n".join(map(" ".join, commands)), False)
+        if names or half or spoiled(journal):
             yield from _bring(host, journal, roles, names)
     except WizardError as failed:
         recover(host, journal)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
-from mailwizard import gating, show
+from mailwizard import gating, show, upgraded
 from mailwizard.engine import Engine
-from mailwizard.events import Event, Failed, Finished, Gate, ProbeDone
+from mailwizard.events import Event, Failed, Finished, Gate, ProbeDone, Waiting
 from mailwizard.stages import StepPlan
 
 
@@ -15,6 +16,10 @@ def run(engine: Engine, step_ids: Sequence[str]) -> Iterator[Event]:
     engine.resolved()
     if plans := engine.standing(step_ids):
         yield from _confirmed(engine, plans)
+        return
+    yield from (renewed := Watched(_renewed(engine, step_ids)))
+    if renewed.failed:
+        yield Finished("", 1, "Stopped: what stands here could not be renewed.")
         return
     prepared, heard = False, list[ProbeDone]()
     for step_id in step_ids:
@@ -33,6 +38,22 @@ def run(engine: Engine, step_ids: Sequence[str]) -> Iterator[Event]:
                 return
             heard += stopped.heard
     yield from _asked_again(engine, heard, step_ids)
+
+
+def _renewed(engine: Engine, step_ids: Sequence[str]) -> Iterator[Event]:
+    """After an upgrade no step is judged before all daemons run again: they need each other."""
+    standing = [step_id for step_id in step_ids if engine.journal.entries(step_id)]
+    half = upgraded.half_done(engine, step_ids) if standing else ()
+    if not half and not upgraded.since(engine):
+        upgraded.remember(engine, step_ids)
+        return
+    yield Waiting("packages", upgraded.told(engine, half))
+    runs = ([engine.prepare(step_ids)] if half else []), map(engine.apply, standing)
+    for events in chain(*runs):
+        yield from (watched := Watched(events))
+        if watched.failed:
+            return
+    upgraded.remember(engine, step_ids)
 
 
 def _asked_again(

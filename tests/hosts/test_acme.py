@@ -194,7 +194,10 @@ def test_another_server_holds_port_80(acme: Acme, bench: Bench) -> None:
         "for _ in $(seq 600); do ss -Hltn 'sport = :80' | grep -q . && break; sleep 0.1; done"
     )
     acme.answer(names=[FQDN, IMAP])
-    acme.refused("port 80 is held by python3", "as `webroot`")
+    taken = "port 80 is held by python3"
+    planned = acme.program("plan", "-a", ANSWERS, "certificates")
+    for refused in (planned, acme.program.apply("certificates")):
+        helps(refused, 2, "certificates.webroot", taken, "as `webroot`")
     assert serves(acme.host, CHAIN)
     acme.answer(names=[FQDN, IMAP], webroot="/srv/nothing")
     helps(acme.program.apply("certificates"), 2, "certificates.webroot", "is not a folder here")
@@ -206,6 +209,30 @@ def test_another_server_holds_port_80(acme: Acme, bench: Bench) -> None:
     assert f"DNS:{IMAP}" in text.stdout
     assert acme.verdicts("certificates")["TLS-13"] == "pass"
     acme.host.run(["systemctl", "stop", "web"])
+
+
+# as many guides have it
+NGINX = f"""
+server {{
+    listen 80 default_server;
+    listen [::]:80 default_server;
+    root {WEB};
+    location ~ /\\. {{
+        deny all;
+    }}
+}}
+"""
+
+
+def test_a_web_server_of_this_host_that_denies_dot_files_is_named(acme: Acme) -> None:
+    install = "apt-get -q -y install --no-install-recommends nginx-light"
+    acme.host.run(f"mkdir -p {WEB}; {install}", env={"DEBIAN_FRONTEND": "noninteractive"})
+    acme.host.put(NGINX, "/etc/nginx/sites-enabled/default")
+    acme.host.run("systemctl restart nginx")
+    acme.answer(webroot=WEB, staging=ACME_AWAY)
+    own = "403 from this host's own nginx (package nginx"
+    acme.refused(own, "`location ^~ /.well-known/acme-challenge/ { allow all; }`")
+    acme.host.run("apt-get -q -y purge 'nginx*'")
 
 
 def test_the_exported_script_gets_one_too(
@@ -246,3 +273,31 @@ def test_undo_gives_back_the_host(acme: Acme, bench: Bench) -> None:
         "/etc/letsencrypt/cli.ini",
     ]
     assert acme.host.run("systemctl is-active certbot.timer", check=False).stdout == "inactive\n"
+
+
+OWN = "/etc/letsencrypt/live/own"
+
+
+def test_what_somebody_s_own_certbot_renews_is_taken_up(acme: Acme) -> None:
+    directory, host = acme.internet.acme.directory, acme.host
+    hook = "/etc/letsencrypt/renewal-hooks/deploy/mailwizard"
+    host.run(
+        f"certbot certonly -n --agree-tos --register-unsafely-without-email --standalone "
+        f"--cert-name own --server {directory} -d {FQDN}",
+        timeout=200,
+    )
+    assert not host.exists(hook)
+    acme.answer(source="files", chain=f"{OWN}/fullchain.pem", key=f"{OWN}/privkey.pem")
+    done = acme.program.apply("certificates", timeout=200)
+    assert done.status == 0, done.stdout[-3000:]
+    assert serves(host, f"{OWN}/fullchain.pem")
+    old = on_disk(host, f"{OWN}/fullchain.pem")
+    host.run("certbot renew --cert-name own --force-renewal --no-random-sleep-on-renew")
+    assert on_disk(host, f"{OWN}/fullchain.pem") != old
+    assert serves(host, f"{OWN}/fullchain.pem")
+    assert acme.verdicts("certificates")["TLS-13"] == "pass"
+    host.run(["chmod", "-x", hook])
+    assert acme.verdicts("certificates")["TLS-13"] == "fail"
+    host.run(["chmod", "+x", hook])
+    assert acme.program("undo", "certificates", "--yes").status == 0
+    assert not host.exists(hook)

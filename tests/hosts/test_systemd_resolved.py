@@ -14,7 +14,6 @@ from support.applied import ANSWERS, DOMAIN, FQDN, Prepared, answers, publish
 from support.program import (
     Program,
     arrives,
-    helps,
     replay,
     stand_in_for_providers,
     started,
@@ -94,12 +93,23 @@ def test_without_it_only_what_it_alone_can_tell_is_unknown(served: Host) -> None
         served.run("systemctl start systemd-resolved")
 
 
-def test_its_link_is_not_replaced_by_a_resolver_of_our_own(served: Host) -> None:
-    given = served.get(ANSWERS)
+def test_a_resolver_of_our_own_is_asked_through_it(served: Host) -> None:
+    program, given = Program(served), served.get(ANSWERS)
     served.put(given + b"\n[protection]\nresolver = true\n", ANSWERS)
-    refused = Program(served).apply()
-    served.put(given, ANSWERS)
-    helps(refused, 2, "protection.resolver", STUB, "make it a plain file")
+    try:
+        done = program.apply("protection", timeout=200)
+        assert done.status == 0, done.stdout[-3000:] + done.stderr
+        assert served.run(["readlink", RESOLV_CONF]).stdout.strip() == STUB
+        told = served.run("resolvectl dns | head -n 1").stdout
+        assert told.split() == ["Global:", "127.0.0.1"]
+        assert served.run("getent hosts foreign.test").stdout
+        assert program("plan", "-a", ANSWERS, "protection").status == 0
+        assert program("undo", "protection", "--yes", timeout=200).status == 0
+        assert "127.0.0.1" not in served.run("resolvectl dns | head -n 1").stdout
+    finally:
+        served.put(given, ANSWERS)
+    done = program.apply(timeout=300)
+    assert done.status == 0, done.stdout[-3000:]
 
 
 def test_the_exported_script_sets_such_a_host_up(

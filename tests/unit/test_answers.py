@@ -335,3 +335,32 @@ def test_a_secret_that_is_not_right_is_refused_and_not_repeated(tmp_path: Path) 
     with pytest.raises(BadUsage, match="belongs to user"):
         read_secret(secret_file(tmp_path, b"hunter2"), {}, uid=os.geteuid() + 1)
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        ("\ufeffhunter2", "a byte-order mark (U+FEFF) before the secret"),
+        ("hun\u200bter2", "an invisible character as its character 4: U+200B (zero width space)"),
+        ("hunter2\u2060", "character 8: U+2060 (word joiner)"),
+        ("hun\u00adter2", "character 4: U+00AD (soft hyphen)"),
+        ("hunter\u00a02", "a blank that is none as its character 7: U+00A0 (no-break space)"),
+        ("hunter2\u3164", "character 8: U+3164 (hangul filler)"),
+        ("hunter2 ", "a blank at its end"),
+        (" hunter2", "a blank at its beginning"),
+        ("hunter2u\u0308", "a letter in parts at character 8 (NFD)"),
+    ],
+)
+def test_what_nobody_sees_in_a_secret_is_refused_by_name(
+    tmp_path: Path, secret: str, said: str
+) -> None:
+    for ref in (SecretRef(env="P"), secret_file(tmp_path, f"{secret}\n".encode())):
+        with pytest.raises(BadUsage) as refused:
+            read_secret(ref, {"P": secret})
+        assert said in refused.value.message
+        assert "hun" not in refused.value.message.replace("hangul", "")
+
+
+def test_letters_of_any_language_and_blanks_inside_are_a_secret() -> None:
+    for secret in ("two words", "Größe ü", "пароль", "密码"):
+        assert read_secret(SecretRef(env="P"), {"P": secret}) == secret

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -105,6 +106,18 @@ SAID: dict[str, tuple[str, str, bool]] = {
     "An unexpected error occurred:\nacme.errors.ClientError: <Response [404]>": (
         "acme.errors.ClientError: <Response [404]>",
         "/var/log/letsencrypt/letsencrypt.log",
+        False,
+    ),
+    "An unexpected error occurred:\nMissing command line flag or config entry for this setting:\n"
+    "Please choose an account\nChoices: ['a@2024 (1)', 'b@2025 (2)']\n": (
+        "certbot asks \"Please choose an account\" (['a@2024 (1)', 'b@2025 (2)']), and nobody may",
+        "the one to be used into /etc/letsencrypt/cli.ini: account = NUMBER",
+        False,
+    ),
+    "Missing command line flag or config entry for this setting:\nWhat would you like to do?\n"
+    "Choices: ['keep', 'renew']\n\n(You can set this with the --reinstall flag)\n": (
+        'certbot asks "What would you like to do?"',
+        "into /etc/letsencrypt/cli.ini (reinstall = …)",
         False,
     ),
     "": ("certbot does not say why", "letsencrypt.log", False),
@@ -314,3 +327,21 @@ def restore(
     subject: AcmeLineage, host: Host, before: dict[str, object], after: dict[str, object] | None
 ) -> None:
     subject.restore(host, before, after)
+
+
+@pytest.mark.parametrize(("status", "told"), [(403, True), (401, True), (404, False), (0, False)])
+@pytest.mark.parametrize("here", [True, False])
+def test_our_own_web_server_is_asked_before_a_stranger_is_blamed(
+    status: int, told: bool, here: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certbot, "own_answer", lambda *_: (status, "nginx (package nginx-light)"))
+    look = RecordedHost()
+    leads = "198.18.0.10 STREAM mail.example.org\n"
+    look.answers["getent ahosts mail.example.org"] = Completed((), 0, leads)
+    links = [{"ifname": "eth0", "addr_info": [{"local": "198.18.0.10" if here else "198.18.0.9"}]}]
+    look.answers["ip -j addr show scope global"] = Completed((), 0, json.dumps(links))
+    said = PROBLEM.format(name="mail.example.org", kind="unauthorized", detail="198.51.100.7: 403")
+    found = certbot.refusal(look, said, DIRECTORY)
+    own = "from this host's own nginx (package nginx-light) for http://mail.example.org/"
+    assert (own in found.said) is (told and here)
+    assert ("router" in found.fix) is not (told and here)

@@ -197,6 +197,32 @@ def test_which_firewall_is_at_work() -> None:
     assert firewalls.firewall_of(host) == "firewalld"
 
 
+@pytest.mark.parametrize(
+    ("table", "saved", "said"),
+    [
+        (
+            "ip filter",
+            "/etc/iptables/rules.v4",
+            "rules of iptables, kept in /etc/iptables/rules.v4",
+        ),
+        (
+            "ip6 filter",
+            "/etc/iptables/rules.v6",
+            "-j ACCEPT && ip6tables-save >/etc/iptables/rules",
+        ),
+        ("ip filter", "", "loads them at boot, not in /etc/iptables/rules.v4"),
+    ],
+)
+def test_rules_of_iptables_are_opened_where_they_are_kept(
+    table: str, saved: str, said: str
+) -> None:
+    host = RecordedHost(files={saved: Written(b"x")} if saved else {})
+    told = firewalls.kept_by_iptables(host, table, (25, 993))
+    assert said in told
+    assert "tables -I INPUT -p tcp -m multiport --dports 25,993 -j ACCEPT && " in told
+    assert firewalls.kept_by_iptables(host, "inet own", (25,)) == ""
+
+
 def test_what_ufw_holds_and_who_decided_it() -> None:
     mark = ufw.MARK.encode().hex()
     tuples = (

@@ -86,6 +86,7 @@ HOSTS = [
     "  10.0.0.5   mail   indented\n127.0.0.1 localhost\n",
     "::1 localhost ip6-localhost\n2001:db8::5 mail.example.org\n# mail.example.org\n",
     "127.0.0.1 localhost\r\n10.0.0.5 mail.example.org mail\r\n",
+    "127.0.0.1 localhost\n127.0.1.1 Mail.Example.ORG Mail\n2001:DB8::5 MAIL extra\n",
 ]
 
 
@@ -186,6 +187,7 @@ def test_the_hosts_file(
     change = HostsEntry(("10.0.0.5", "2001:db8::5"), "mail.example.org", "mail")
     change.apply(host)
     assert not change.needed(host)
+    assert "127.0.1.1" not in (changed / "hosts").read_text()
     places = {"/etc/hosts": str(replayed / "hosts")}
     for _ in range(2):
         ended = replay(change.shell(host), replayed, places)

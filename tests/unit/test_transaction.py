@@ -12,7 +12,7 @@ from support.toys import ToyHost
 
 from mailwizard import transaction
 from mailwizard.errors import CommandFailed
-from mailwizard.events import ChangeDone, Event, Failed
+from mailwizard.events import ChangeDone, ChangeStarted, Event, Failed
 from mailwizard.host.process import TransientUnit
 from mailwizard.journal import Journal
 from mailwizard.model import Completed
@@ -250,6 +250,22 @@ def test_a_package_that_was_cut_in_unpacking_is_brought_again_first(
     assert set(host.packages.values()) == {"installed"}
     assert [argv[-1] for argv in host.quiet] == ["update", "libfoo", "-a", "install", OURS[-1]]
     assert added(host, journal) == OURS
+
+
+def test_what_somebody_s_upgrade_left_half_done_is_finished_where_it_is_ours_or_akin(
+    host: PackageHost, journal: Journal
+) -> None:
+    assert isinstance(last(install(host, journal, ROLES)), ChangeDone)
+    host.packages |= {"dovecot-core": "unpacked", "theirs": "unpacked", "dovecot-solr": "unpacked"}
+    assert transaction.due(host, journal, ["postfix"]) == ("postfix", "dovecot-core")
+    assert transaction.due(host, journal, ROLES) == ("dovecot-core", "dovecot-solr")
+    host.quiet.clear()
+    events = list(install(host, journal, ROLES))
+    assert isinstance(events[0], ChangeStarted)
+    assert "dpkg --force-confdef --force-confold --configure -a" in events[0].preview
+    assert set(host.packages.values()) == {"installed"}
+    assert [argv[-1] for argv in host.quiet] == ["update", "-a", "install"]
+    assert transaction.due(host, journal, ROLES) == ()
 
 
 def test_what_did_not_get_to_the_disk_whole_is_brought_again(

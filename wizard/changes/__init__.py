@@ -4,7 +4,7 @@ from mailwizard.changes.accounts import UserAccount
 from mailwizard.changes.acme import AcmeCertificate
 from mailwizard.changes.certificates import PrivateAuthority, PrivateCertificate
 from mailwizard.changes.debconf import DebconfSettings
-from mailwizard.changes.files import FileContent, KeyedEntries
+from mailwizard.changes.files import FileContent, Folder, KeyedEntries
 from mailwizard.changes.firewall import firewall_rules
 from mailwizard.changes.hostname import HostName, HostsEntry
 from mailwizard.changes.maps import LookupMap
@@ -21,6 +21,7 @@ __all__ = [
     "Credential",
     "DebconfSettings",
     "FileContent",
+    "Folder",
     "HostName",
     "HostsEntry",
     "KeyedEntries",

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mailwizard import certbot
-from mailwizard.certbot import HOOK, LIVE
+from mailwizard.certbot import HOOK, LIVE, looks_after
 from mailwizard.changes import previews
-from mailwizard.errors import CommandFailed, ProofFailed
+from mailwizard.errors import CommandFailed, HostRefused, ProofFailed
 from mailwizard.model import Host, Look, Preview, Subject
 from mailwizard.probes.deadline import CannotAsk
 from mailwizard.subjects import AcmeLineage
 
-__all__ = ["HOOK", "LIVE", "AcmeCertificate"]
+__all__ = ["HOOK", "LIVE", "AcmeCertificate", "looks_after"]
 
 SECONDS = 300
 LEAST_SECONDS = 7 * 86400
@@ -63,10 +64,25 @@ class AcmeCertificate:
     def subjects(self, look: Look) -> Sequence[Subject]:
         return (AcmeLineage(certbot.NAME),)
 
+    def barred(self, look: Look) -> str:
+        """Why it cannot be got as things stand, and the way out; empty where it need not be."""
+        taken = self._port_taken(look)
+        with contextlib.suppress(HostRefused):  # root alone sees what certbot has
+            if taken and self.needed(look):
+                return f"{taken}. {certbot.PORT_80}"
+        return ""
+
+    def _port_taken(self, look: Look) -> str:
+        holder = "" if self.webroot else certbot.who_holds_port_80(look)
+        return holder and f"port 80 is held by {holder}, and the authority wants an answer there"
+
     def apply(self, host: Host) -> None:
-        if not self.webroot and (holder := certbot.who_holds_port_80(host)):
-            said = f"port 80 is held by {holder}, and the authority wants an answer there"
-            raise ProofFailed(said, hint=certbot.PORT_80)
+        if taken := self._port_taken(host):
+            raise ProofFailed(taken, hint=certbot.PORT_80)
+        for name in self.names if self.webroot else ():
+            # before an authority is asked, which counts its refusals
+            if denied := certbot.denied_here(host, name):
+                raise ProofFailed(denied.said, hint=denied.fix)
         for argv, directory, failure in self._tries():
             try:
                 host.run(argv, timeout=SECONDS)

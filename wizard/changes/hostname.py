@@ -82,19 +82,24 @@ class HostsEntry:
         return shlex.join(["hosts_entry", self.fqdn, self.short, *self.addresses])
 
     def _names_us(self, line: str) -> bool:
-        fields = words(line.split("#", 1)[0])
-        return bool({self.fqdn, self.short} & set(fields[1:]))
+        _, *names = words(line.split("#", 1)[0]) or [""]
+        return any(map(self._is_ours, names))
+
+    def _is_ours(self, name: str) -> bool:
+        # hosts(5) is read without regard to case, as all names are (RFC 4343)
+        return name.lower() in (self.fqdn.lower(), self.short.lower())
 
     def _bytes(self, look: Look) -> bytes:
         return self._text(look).encode("utf-8", "surrogateescape")
 
     def _text(self, look: Look) -> str:
         old = look.read(HOSTS).decode("utf-8", "surrogateescape")
-        left = {address: f"{address} {self.fqdn} {self.short}" for address in self.addresses}
+        entries = ((one, f"{one} {self.fqdn} {self.short}") for one in self.addresses)
+        left = {address.lower(): entry for address, entry in entries}
         lines: list[str] = []
         for line in rows(old):
             # the first line of an address gives its canonical name: ours comes first
-            ours = left.pop(next(iter(words(line)), ""), None)
+            ours = left.pop(next(iter(words(line)), "").lower(), None)
             if ours is not None and words(line) == words(ours):
                 lines.append(line)
                 continue
@@ -111,6 +116,6 @@ class HostsEntry:
             return [line]
         head, _, comment = line.partition("#")
         address, *names = words(head)
-        others = [name for name in names if name not in (self.fqdn, self.short)]
+        others = [name for name in names if not self._is_ours(name)]
         left = " ".join([address, *others]) + (f"  #{comment}" if comment else "")
         return [left] if others else []

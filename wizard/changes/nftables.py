@@ -25,7 +25,8 @@ _SEPARATOR = ".nft"
 def changes(look: Look, openings: Sequence[Opening], confirm: Sequence[Probe]) -> Iterator[Change]:
     """The rules in force first: only what was confirmed is kept for the next boot."""
     text = nftables.script(nftables.listing(look), openings)
-    yield NftRuleset(text, tuple(confirm))
+    ports = (each.port for each in openings if each.protocol == "tcp" and not each.ssh)
+    yield NftRuleset(text, tuple(confirm), tuple(dict.fromkeys(ports)))
     yield Folder(DROP_IN.rpartition("/")[0])
     yield FileContent(DROP_IN, text)
     conf = look.platform.path("nftables.conf")
@@ -36,10 +37,14 @@ def changes(look: Look, openings: Sequence[Opening], confirm: Sequence[Probe]) -
 
 @dataclass(frozen=True, slots=True)
 class NftRuleset:
-    """The running rules hold ours, loaded from this text; undone by themselves if they shut out."""
+    """The running rules hold ours, loaded from this text; undone by themselves if they shut out.
+
+    ports: what mail needs, for whoever has to open them elsewhere.
+    """
 
     text: str
     confirm: tuple[Probe, ...] = ()
+    ports: tuple[int, ...] = ()
 
     @property
     def title(self) -> str:
@@ -97,19 +102,21 @@ class NftRuleset:
             raise ProofFailed(
                 f"{path} cannot be loaded", said, hint=f"Correct it: nft -c -f {path}"
             )
-        self._same_gates(path, kept.out, nftables.listing(host))
+        self._same_gates(host, path, kept.out)
         both = nftables.isolated(host, conf + self.text)
         if not both.ok:
             said = tuple(both.err.splitlines())
             raise ProofFailed(f"our rules do not fit into those of {path}", said)
 
-    def _same_gates(self, path: str, kept: str, now: str) -> None:
+    def _same_gates(self, host: Host, path: str, kept: str) -> None:
+        now = nftables.listing(host)
         at_boot = {(chain.table, chain.name) for chain in nftables.closing(kept)}
         in_force = {(chain.table, chain.name) for chain in nftables.closing(now)}
         for table, name in sorted(in_force - at_boot):
             raise ProofFailed(
                 f"the chain {name} of the table {table} closes this host, and is not from {path}",
-                hint="Open the ports where those rules are kept, or put them into that file.",
+                hint=firewalls.kept_by_iptables(host, table, self.ports)
+                or "Open the ports where those rules are kept, or put them into that file.",
             )
         for table, name in sorted(at_boot - in_force):
             raise ProofFailed(

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailwizard.changes import previews
-from mailwizard.errors import CommandFailed, ProofFailed
+from mailwizard.errors import CommandFailed, NotContent, ProofFailed
 from mailwizard.maincf import of_no_account
-from mailwizard.model import Host, Look, Outcome, Preview, Probe, Subject
-from mailwizard.subjects import Unit, allow_starts
+from mailwizard.model import Host, Image, Look, Outcome, Preview, Probe, Subject
+from mailwizard.platform.running import number_in, replaced, unit_of
+from mailwizard.subjects import START_SECONDS, Unit, allow_starts
 
 READY_SECONDS = 20.0
-# A start may have to wait for the network, which gives up after 120 seconds
-# (systemd-networkd-wait-online.service(8)); systemd itself ends a start that hangs after 90 more.
-START_SECONDS = 240.0
 # of a reload the first ends and the last idle one: milliseconds; more where a machine is busy
 IDLE_SECONDS = 1.0
 _FLUSH = ["postqueue", "-f"]
@@ -42,6 +40,7 @@ class Service:
     flush: mail that could not be handed to it meanwhile is tried again at once; else the queue
     manager leaves it alone for minutes, and what comes after it too (qmgr(8), postqueue(1)).
     stage: what this brings into service of a daemon that comes in stages; a failure names it.
+    reads: the role of the folder whose files it reads as one, whichever step they are of.
     """
 
     role: str
@@ -56,6 +55,7 @@ class Service:
     follow: str = "*"
     flush: bool = False
     stage: str = ""
+    reads: str = ""
 
     @property
     def title(self) -> str:
@@ -69,11 +69,13 @@ class Service:
         unit = look.platform.unit(self.role)
         image = Unit(unit).capture(look)
         stale = any(_differs(look, path) for path in self.copied)
-        return not image["active"] or image["enabled"] == "disabled" or stale
+        due = not image["active"] or image["enabled"] == "disabled" or stale
+        return due or bool(self._outlived(look, image))
 
     def preview(self, look: Look) -> Preview:
         after = [_FLUSH] if self.flush else []
-        return previews.commands(*self.validate, *self._commands(look), *after)
+        image = Unit(look.platform.unit(self.role)).capture(look)
+        return previews.commands(*self.validate, *self._commands(look, image), *after)
 
     def subjects(self, look: Look) -> Sequence[Subject]:
         return (Unit(look.platform.unit(self.role)),)
@@ -90,13 +92,17 @@ class Service:
     def _start(self, host: Host) -> None:
         unit = host.platform.unit(self.role)
         allow_starts(host, unit)
-        started = self._started(host) if self.verb == "reload" else frozenset()
+        image = Unit(unit).capture(host)
+        outlived, commands = self._outlived(host, image), self._commands(host, image)
+        reloads = self.verb == "reload" and not outlived
+        started = self._started(host) if reloads else frozenset()
         try:
-            for argv in self._commands(host):
+            for argv in commands:
                 host.run(argv, timeout=START_SECONDS)
             self._outlast(host, started)
             self._wait(unit)
-            if self.flush:
+            # what an old master could hand to nobody waits, too
+            if self.flush or (outlived and self.worker):
                 # no Postfix that runs, no mail that waits for it
                 host.run(_FLUSH, ok=range(256))
         except (CommandFailed, ProofFailed) as failed:
@@ -122,7 +128,7 @@ class Service:
             wrong = [line for line in said_of if not self._excused(host, line)]
             if not done.ok or wrong:
                 said = tuple((done.err or done.out).strip().splitlines())
-                raise ProofFailed(f"`{shlex.join(argv)}` is not content", said)
+                raise NotContent(f"`{shlex.join(argv)}` is not content", said)
         _hold(host, self.guards)
 
     def _excused(self, look: Look, complaint: str) -> bool:
@@ -130,11 +136,22 @@ class Service:
         mended = any(complaint.endswith(f" {path} differ") for path in self.copied)
         return mended or of_no_account(look, complaint)
 
-    def _commands(self, look: Look) -> list[list[str]]:
+    def _commands(self, look: Look, image: Image) -> list[list[str]]:
         unit = look.platform.unit(self.role)
-        image = Unit(unit).capture(look)
         out = [["systemctl", "enable", "--quiet", unit]] if image["enabled"] == "disabled" else []
-        return [*out, ["systemctl", self.verb if image["active"] else "start", unit]]
+        outlived = self._outlived(look, image)
+        other = unit_of(look, outlived) if outlived else ""
+        if other not in ("", unit):
+            # as an earlier release called it: the new one could not start beside it
+            out.append(["systemctl", "stop", other])
+        verb = "restart" if outlived else self.verb
+        return [*out, ["systemctl", verb if image["active"] else "start", unit]]
+
+    def _outlived(self, look: Look, image: Image) -> int:
+        """The daemon's main process, where its program was replaced since it started; or 0."""
+        pid_file = look.platform.path(self.worker) if self.worker else ""
+        pid = number_in(look, pid_file) or image["process"]
+        return pid if replaced(look, pid) else 0
 
     def _started(self, look: Look) -> frozenset[bytes]:
         """The processes that the worker's main process runs just now."""

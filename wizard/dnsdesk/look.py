@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
+from mailwizard.dnsdesk.agreed import UNDECIDED, Agreed, agreed
 from mailwizard.dnsdesk.causes import explained
 from mailwizard.dnsdesk.finding import Cut, Finding, View, siblings
 from mailwizard.dnsdesk.how import How
@@ -43,8 +44,17 @@ def look(
     desk = Desk(host, where or Where())
     questions = list(dict.fromkeys((record.owner, record.type) for record in records))
     cuts, heard = _hear(desk, questions, records if patient else ())
-    found = [_finding(one, records, cuts, heard[one.owner, one.type]) for one in records]
-    return explained(desk.again(), found, cuts)
+    same = agreed(host, desk.where, records, {q: _texts(heard[q]) for q in questions})
+    found = [_finding(one, same, cuts, heard[one.owner, one.type]) for one in same.records]
+    told = explained(desk.again(), found, cuts)
+    return [replace(one, record=record) for one, record in zip(told, records, strict=True)]
+
+
+def _texts(replies: Replies) -> list[str]:
+    """What the zone's own servers say, else whoever answers."""
+    said = [(server.view, shown(one)) for server, one in replies if isinstance(one, Heard)]
+    own = [texts for view, texts in said if view == AUTHORITATIVE]
+    return [text for texts in own or [texts for _, texts in said] for text in texts]
 
 
 def apexes(host: Look, records: Sequence[Record], where: Where | None = None) -> dict[str, Apex]:
@@ -109,11 +119,15 @@ def _lost(why: CannotAsk) -> Server:
     return Server(AUTHORITATIVE, "the zone's own servers", trouble=trouble)
 
 
-def _finding(
-    record: Record, records: Sequence[Record], cuts: dict[str, Cut], heard: Replies
-) -> Finding:
-    wanted = siblings(record, records)
+def _finding(record: Record, same: Agreed, cuts: dict[str, Cut], heard: Replies) -> Finding:
+    wanted = siblings(record, same.records)
     views = [_view(record, wanted, server, answer) for server, answer in heard]
+    views = [
+        replace(one, outcome=Verdict.UNKNOWN, how=How.NOTHING, note=UNDECIDED)
+        if one.outcome.bad and same.undecided.intersection(one.answer)
+        else one
+        for one in views
+    ]
     at_zone = [one for one in views if one.view == AUTHORITATIVE]
     if worst(_known(at_zone)) is Verdict.RIGHT:
         pairs = zip(views, heard, strict=True)

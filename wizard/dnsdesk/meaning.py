@@ -11,7 +11,7 @@ from mailwizard.probes.authrecords import unreadable
 from mailwizard.probes.dkimcheck import tags, twice
 
 # each allows less to those who are not named than the one before it
-_MARKS = "+?~-"
+MARKS = "+?~-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _spf(record: Record, found: str) -> Said | None:
     except spf.Unreadable:
         return None
     places = {one: _place(one, there) for one in asked}
-    if -1 in places.values() or _MARKS.index(end) < _MARKS.index(least):
+    if -1 in places.values() or MARKS.index(end) < MARKS.index(least):
         return None
     if missing := [_written(one) for one, place in places.items() if place is None]:
         return Said(tuple(missing))

@@ -115,7 +115,7 @@ class LocalLook:
             gid=about.st_gid,
             mtime_ns=about.st_mtime_ns,
             size=about.st_size,
-            target=os.readlink(path) if kind == "link" else "",
+            target=_target(path) if kind == "link" else "",
             xattrs=_xattrs(path) if kind in ("file", "dir") else (),
         )
 
@@ -162,6 +162,14 @@ class LocalLook:
 def _not_shown(path: str, refused: PermissionError) -> Exception:
     """To root it is the system's own word (a network's file system, for one)."""
     return for_root_alone(path) if os.geteuid() else refused
+
+
+def _target(path: str) -> str:
+    """Where a link leads; of somebody else's process only he and root are told (proc(5))."""
+    try:
+        return os.readlink(path)
+    except (PermissionError, ProcessLookupError):
+        return ""
 
 
 def _xattrs(path: str) -> tuple[tuple[str, bytes], ...]:

@@ -20,6 +20,7 @@ UNITS = {
     "opendmarc": "opendmarc.service",
     "greylist": "postgrey.service",
     "resolver": "unbound.service",
+    "resolved": "systemd-resolved.service",
     "fail2ban": "fail2ban.service",
     "hostname": "systemd-hostnamed.service",
 }

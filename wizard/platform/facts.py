@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
 
 from mailwizard.fields import HostName
 from mailwizard.model import Completed, Look
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 PEOPLE_FROM, PEOPLE_TO = 1000, 59999
 
@@ -19,10 +25,33 @@ def full_name(look: Look) -> str | None:
     return name
 
 
+def is_nobodys(domain: str) -> bool:
+    """Whether names below it are everybody's own: a registry's, or a host's of others' sites."""
+    return domain == _suffixes().publicsuffix(domain)
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    # ten thousand rules, which most commands do not need
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList()
+
+
 def resolved(look: Look, name: str) -> list[str]:
     """The addresses that this host's resolver knows for a name."""
     rows = look.ask(["getent", "ahosts", name], timeout=10).out.splitlines()
     return sorted({row.split()[0] for row in rows if row.split()})
+
+
+def dovecot(look: Look) -> str:
+    """The Dovecot that is installed, else the one that this release brings, as "2.4".
+
+    Between two releases, and with a package from elsewhere, they differ.
+    """
+    said = look.ask(["dovecot", "--version"], timeout=10, of=("/usr/sbin/dovecot",)).out
+    found = re.match(r"2\.[34]\b", said)
+    return found[0] if found else look.platform.dovecot
 
 
 def has_ipv6(look: Look) -> bool:

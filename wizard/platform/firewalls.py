@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -11,6 +11,8 @@ from mailwizard.model import Look
 
 FIREWALLD, UFW, NFTABLES = "firewalld", "ufw", "nftables"
 UFW_CONF = "/etc/ufw/ufw.conf"
+# where iptables-persistent keeps its rules, by the table that nft(8) shows them in
+SAVED = {"ip filter": "/etc/iptables/rules.v4", "ip6 filter": "/etc/iptables/rules.v6"}
 _SOCKETS = ("ssh.socket", "sshd.socket")
 _STREAM = re.compile(r"Listen=(\S+):(\d+) \(Stream\)")
 _LISTENS = re.compile(r"^listenaddress (\S+):(\d+)$", re.MULTILINE)
@@ -41,6 +43,25 @@ def firewall_of(look: Look) -> str:
     if re.search(rb"^ENABLED=\"?yes", look.read(UFW_CONF), re.MULTILINE | re.IGNORECASE):
         return UFW
     return look.platform.unit("firewall").removesuffix(".service")
+
+
+def kept_by_iptables(look: Look, table: str, ports: Sequence[int]) -> str:
+    """Where iptables' own rules are kept, and the command that opens ports; "" for other rules."""
+    saved = SAVED.get(table, "")
+    if not saved:
+        return ""
+    program = "iptables" if table.startswith("ip ") else "ip6tables"
+    opened = ",".join(map(str, ports))
+    keep = "netfilter-persistent save"
+    if not look.which("netfilter-persistent"):
+        keep = f"{program}-save >{saved}"
+    there = look.state(saved).kind == "file"
+    place = f"kept in {saved}" if there else f"kept by whatever loads them at boot, not in {saved}"
+    return (
+        f"Those are rules of {program}, {place}. `{program} -I INPUT -p tcp -m multiport --dports "
+        f"{opened} -j ACCEPT && {keep}` opens what mail needs, before what rejects the rest; then "
+        "leave this step out: `enabled = false` under [firewall]."
+    )
 
 
 def sshd_listening(look: Look) -> tuple[int, ...]:

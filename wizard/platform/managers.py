@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from mailwizard.errors import CommandFailed, WizardError
@@ -93,6 +93,18 @@ def installed(look: Look) -> frozenset[str]:
 def present(look: Look) -> frozenset[str]:
     """The names of all packages whose files are here, ready or not; raises CommandFailed."""
     return manager_of(look.platform).present(_listed(look))
+
+
+def unready(look: Look) -> frozenset[str]:
+    """Packages whose files are here and that never got ready; raises CommandFailed."""
+    manager, listed = manager_of(look.platform), _listed(look)
+    return manager.present(listed) - manager.installed(listed)
+
+
+def akin(names: Iterable[str], to: Iterable[str]) -> tuple[str, ...]:
+    """Those that begin as one of the others: dovecot-core is a part of what dovecot-imapd is."""
+    stems = {name.partition("-")[0] for name in to}
+    return tuple(sorted(name for name in names if name.partition("-")[0] in stems))
 
 
 def _listed(look: Look) -> str:

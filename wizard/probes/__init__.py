@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     from mailwizard.probes.outbound import Port25Open
     from mailwizard.probes.outward import BounceReturns, QueueFlows
     from mailwizard.probes.ownfiles import given
+    from mailwizard.probes.packages import PackagesReady
     from mailwizard.probes.postfix_config import (
         CompatibleLevel,
         MapsUsable,
@@ -123,7 +124,7 @@ if TYPE_CHECKING:
     from mailwizard.probes.protection import OnlyWeAreWe
     from mailwizard.probes.relay import RefusesRelay
     from mailwizard.probes.relayhost import RelayTakesUs, RelayTlsEnforced
-    from mailwizard.probes.renewal import RenewalRehearsed
+    from mailwizard.probes.renewal import RenewalFollowed, RenewalRehearsed
     from mailwizard.probes.resolver import (
         BlocklistsAnswer,
         OwnResolverAnswers,
@@ -237,12 +238,13 @@ _NAMES = {
     "outbound": "Port25Open",
     "outward": "BounceReturns QueueFlows",
     "ownfiles": "given",
+    "packages": "PackagesReady",
     "postfix_config": "CompatibleLevel MapsUsable NothingDeprecated PostfixParses PostfixReadBack",
     "postfix_static": "RelayRestrictions SmugglingSettings TrustedNetworks",
     "protection": "OnlyWeAreWe",
     "relay": "RefusesRelay",
     "relayhost": "RelayTakesUs RelayTlsEnforced",
-    "renewal": "RenewalRehearsed",
+    "renewal": "RenewalFollowed RenewalRehearsed",
     "resolver": "BlocklistsAnswer OwnResolverAnswers ResolverTrusted why_not",
     "sender": "SenderRewritten",
     "served": "AnySni ServedChain ServedIsOnDisk",

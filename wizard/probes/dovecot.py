@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,18 @@ from mailwizard.probes.credentials import (
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.mailbox import find_user
 from mailwizard.probes.verdict import failed, passed, unknown
+
+# settings that only one of the two knows; our own files have some of each
+_ONLY = {
+    "2.3": re.compile(r"^(?:mail_location|ssl_cert|disable_plaintext_auth)\b", re.MULTILINE),
+    "2.4": re.compile(
+        r"^(?:mail_driver|ssl_server_cert_file|auth_allow_cleartext)\b", re.MULTILINE
+    ),
+}
+_RENEWED = (
+    "The administrator: `mailwizard apply` with the answers of this host writes all of them in "
+    "the other syntax; keys, certificates and accounts stay."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +57,24 @@ class DovecotSyntax:
         path = f"{host.platform.path('dovecot')}/dovecot.conf"
         named = _settings(host.read(path))
         parsed = host.ask(["doveconf", "-n"], timeout=10)
-        rows = (f"dovecot {version}", f"{path}: {', '.join(named[:3]) or 'nothing set'}")
+        rows: tuple[str, ...] = (
+            f"dovecot {version}",
+            f"{path}: {', '.join(named[:3]) or 'nothing set'}",
+        )
         if parsed.code in (124, 127):
             why = "is missing" if parsed.code == 127 else "gave no answer"
             fix = "The administrator: is the package dovecot-core whole?"
             return unknown(f"the program `doveconf` {why}", "no error and no warning", fix, rows)
-        return self._judge(version, named, parsed, (*rows, *sanitise.lines(parsed.err, limit=20)))
+        rows = (*rows, *sanitise.lines(parsed.err, limit=20))
+        if not parsed.ok and (old := _of_before(host, version)):
+            return failed(
+                f"Dovecot {version} is installed, and {', '.join(old)} is written for another one: "
+                "this host was upgraded since",
+                f"files in the syntax of Dovecot {version[:3]}",
+                _RENEWED,
+                rows,
+            )
+        return self._judge(version, named, parsed, rows)
 
     def _judge(
         self, version: str, named: list[str], parsed: Completed, rows: tuple[str, ...]
@@ -59,7 +84,7 @@ class DovecotSyntax:
             return failed(
                 f"Dovecot {version} is installed",
                 f"Dovecot {self.version}, whose syntax was written",
-                "The administrator: run mailwizard again, so that the syntax is of that version.",
+                _RENEWED,
                 rows,
             )
         if self.version != "2.3" and named[:2] != must:
@@ -82,6 +107,18 @@ class DovecotSyntax:
                 rows,
             )
         return passed(f"Dovecot {version} reads its configuration without a word", rows)
+
+
+def _of_before(host: Host, version: str) -> list[str]:
+    """Our files whose settings the installed Dovecot does not know any more, or not yet."""
+    folder = host.platform.path("dovecot.conf.d")
+    others = [only for known, only in _ONLY.items() if not version.startswith(f"{known}.")]
+    return [
+        name
+        for name in host.list(folder)
+        if "mailwizard" in name and len(others) == 1
+        if others[0].search(host.read(f"{folder}/{name}").decode("utf-8", "replace"))
+    ]
 
 
 def _settings(text: bytes) -> list[str]:

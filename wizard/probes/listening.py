@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from mailwizard import sanitise
 from mailwizard.model import Host, Look, Result
+from mailwizard.platform.running import GONE, number_in, replaced, unit_of
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown, warned
 
@@ -27,9 +28,7 @@ OURS: Mapping[int, tuple[str, ...]] = {
 }
 # Debian's default mailers conflict with the package postfix, which takes their place.
 _REPLACED = ("exim4", "exim", "sendmail-mta", "sendmail")
-_GONE = " (deleted)"
 _SS = ["ss", "-Hltnp"]
-_UNIT = re.compile(r"/([^/\n]+\.service)(?:/|$)", re.MULTILINE)
 # as Dovecot, Postfix and others say it; the time of day stands before
 _IN_USE = re.compile(r".*(?:port |[,:] ?)(\d+)\b.*Address already in use")
 _USERS = re.compile(r'\("([^"]*)",pid=(\d+)')
@@ -95,7 +94,7 @@ def _program_of(look: Look, pid: int) -> str:
 def package_of(look: Look, pid: int) -> str:
     """The package that the running program came from; empty when nobody knows."""
     # of a file that was replaced meanwhile the package is the same
-    path = _program_of(look, pid).removesuffix(_GONE)
+    path = _program_of(look, pid).removesuffix(GONE)
     if not path:
         return ""
     if look.which("dpkg"):
@@ -107,12 +106,6 @@ def package_of(look: Look, pid: int) -> str:
         return ""
     owned = look.ask(["rpm", "-qf", "--qf", "%{NAME}", path], timeout=10)
     return sanitise.clean(owned.out.strip(), limit=1) if owned.ok else ""
-
-
-def unit_of(look: Look, pid: int) -> str:
-    """The service that the process belongs to; empty when it belongs to none."""
-    found = _UNIT.search(look.read(f"/proc/{pid}/cgroup").decode("utf-8", "replace"))
-    return sanitise.clean(found[1], limit=1) if found else ""
 
 
 def in_the_way(look: Look, said: Sequence[str]) -> tuple[str, str]:
@@ -195,7 +188,7 @@ def _way(look: Look, told: Sequence[tuple[Listener, str, bool]]) -> str:
 def _stop(look: Look, one: Listener, package: str) -> str:
     unit = unit_of(look, one.pid) if one.pid else ""
     if unit:
-        gone = not package and _program_of(look, one.pid).endswith(_GONE)
+        gone = not package and _program_of(look, one.pid).endswith(GONE)
         said = " (its program has been removed, and it runs on)" if gone else ""
         return f"`systemctl disable --now {unit}`{said}"
     return f"stop and disable it, or remove {package or 'its package'}"
@@ -252,10 +245,11 @@ def _list(ports: Sequence[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UnitRuns:
-    """The unit is active, starts at boot, and does not restart again and again.
+    """The unit is active, starts at boot, does not restart again and again, and is up to date.
 
     starter: the unit that is enabled in its place, where another one brings it up.
     role: what it is for, where that is not Postfix's own work.
+    pid_file: where the daemon's main process writes its number.
     """
 
     unit: str
@@ -263,6 +257,7 @@ class UnitRuns:
     enabled: bool = True
     starter: str = ""
     role: str = ""
+    pid_file: str = ""
     deadline: ClassVar[float] = 30.0
     critical: ClassVar[bool] = False
 
@@ -292,6 +287,8 @@ class UnitRuns:
             return failed(f"there is no unit {self.unit}", expected, "Install its package.", rows)
         if first.get("ActiveState") != "active":
             return failed(f"{self.unit} is {state}", expected, fix, rows)
+        if older := self._older(host, number_in(host, self.pid_file) or _number(first, _PID), rows):
+            return older
         if first.get("SubState") == "exited":
             # As postfix.service on Debian 12, which runs /bin/true and is active for ever.
             return unknown(
@@ -328,14 +325,29 @@ class UnitRuns:
             )
         return passed(f"{self.unit} is {first.get('SubState')}", rows)
 
+    def _older(self, host: Host, pid: int, rows: Sequence[str]) -> Result | None:
+        """An upgrade replaced the program and nobody started it again."""
+        program = replaced(host, pid)
+        if not program:
+            return None
+        # Postfix's processes speak with each other as their own release does
+        says = "it starts newer ones that do not understand it" if self.pid_file else "it is old"
+        return (failed if self.pid_file else warned)(
+            f"the process that runs (pid {pid}) is older than {program}, which an upgrade "
+            f"has replaced since: {says}",
+            f"{self.unit} started again after each upgrade of its package",
+            f"The administrator: `mailwizard apply` does it, or: systemctl restart {self.unit}",
+            [*rows, f"/proc/{pid}/exe -> {program}{GONE}"],
+        )
+
     def _show(self, host: Host, unit: str) -> dict[str, str]:
-        names = f"LoadState,ActiveState,SubState,Result,NRestarts,{_AT_BOOT},{_SINCE}"
+        names = f"LoadState,ActiveState,SubState,Result,NRestarts,{_PID},{_AT_BOOT},{_SINCE}"
         asked = host.ask(["systemctl", "show", "-p", names, "--", unit], timeout=10)
         rows = (row.partition("=") for row in sanitise.lines(asked.out, limit=20))
         return {name: value for name, equals, value in rows if equals} if asked.ok else {}
 
 
-_AT_BOOT, _SINCE = "UnitFileState", "StateChangeTimestampMonotonic"
+_AT_BOOT, _SINCE, _PID = "UnitFileState", "StateChangeTimestampMonotonic", "MainPID"
 _STARTS_AT_BOOT = ("enabled", "enabled-runtime", "static", "indirect", "generated", "alias")
 
 

@@ -286,16 +286,26 @@ class CloudHosts:
         bad = []
         # The comment is cloud-init's own: user data sets it without any trace in /etc/cloud.
         by_template = b"manage_etc_hosts" in host.read("/etc/hosts")
-        if by_template or values.get("manage_etc_hosts", "false") not in ("false", "no", "off"):
+        lets_hosts = values.get("manage_etc_hosts", "false") in ("false", "no", "off")
+        lets_name = values.get("preserve_hostname", "false") in ("true", "yes", "on")
+        if by_template or not lets_hosts:
             bad.append("rewrites /etc/hosts at boot")
-        if values.get("preserve_hostname", "false") not in ("true", "yes", "on"):
+        if not lets_name:
             bad.append("may set the host name again")
         if bad:
+            # what stands here already need not be written: somebody else has the last word
+            fix = (
+                "both lines are there, and what the provider's user data say wins over them: take "
+                "`manage_etc_hosts` and `preserve_hostname` out there, or end cloud-init's work "
+                "here: touch /etc/cloud/cloud-init.disabled."
+                if lets_hosts and lets_name and "manage_etc_hosts" in values
+                else "write both lines into /etc/cloud/cloud.cfg.d/99-mailwizard.cfg "
+                f"so that {self.fqdn} is still right after the next boot."
+            )
             return warned(
                 f"cloud-init {' and '.join(bad)}",
                 "manage_etc_hosts: false and preserve_hostname: true",
-                "The administrator: write both lines into /etc/cloud/cloud.cfg.d/99-mailwizard.cfg "
-                f"so that {self.fqdn} is still right after the next boot.",
+                f"The administrator: {fix}",
                 rows,
             )
         return passed("cloud-init leaves name and /etc/hosts alone", rows)

@@ -15,6 +15,48 @@ _DAEMONS = "Postfix and Dovecot take up each new certificate"
 
 
 @dataclass(frozen=True, slots=True)
+class RenewalFollowed:
+    """What certbot runs after a renewal tells both daemons; the renewal is somebody else's."""
+
+    hook: str
+    text: str
+    id: ClassVar[str] = "TLS-13"
+    title: ClassVar[str] = "A renewed certificate is taken up"
+    deadline: ClassVar[float] = 20.0
+    critical: ClassVar[bool] = False
+
+    @property
+    def by_hand(self) -> str:
+        return f"ls -l {self.hook}"
+
+    def ask(self, host: Host) -> Result:
+        wrong = self.silent(host) or self.edited(host)
+        return wrong or passed("certbot tells both daemons after each renewal")
+
+    def silent(self, host: Host) -> Result | None:
+        """That nobody would be told."""
+        state = resolved(host, self.hook)
+        if state.kind != "file":
+            said, fix = f"{self.hook} is not there", "mailwizard apply certificates"
+        elif not state.mode & 0o100:
+            said, fix = f"{self.hook} is not executable", f"chmod 0755 {self.hook}"
+        else:
+            return None
+        said = f"{said}: after a renewal the daemons would go on with the old certificate"
+        return failed(said, _DAEMONS, f"The administrator: {fix}")
+
+    def edited(self, host: Host) -> Result | None:
+        """That somebody changed what is run."""
+        if host.read(self.hook).decode("utf-8", "replace") == self.text:
+            return None
+        return warned(
+            f"{self.hook} was edited by hand: whether it still tells both daemons is not known",
+            _DAEMONS,
+            "The administrator: read it once more; `mailwizard plan certificates` shows the edit.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RenewalRehearsed:
     """A renewal is rehearsed with the authority; what starts it and what follows it is in place.
 
@@ -42,14 +84,14 @@ class RenewalRehearsed:
 
     def ask(self, host: Host) -> Result:
         checks: tuple[Callable[[Host], Result | None], ...]
-        checks = (self._no_timer, self._no_hook, self._port_taken)
+        checks = (self._no_timer, RenewalFollowed(self.hook, self.text).silent, self._port_taken)
         for check in checks:
             if wrong := check(host):
                 return wrong
         heard = self._rehearse(host)
         if heard.outcome is not Outcome.PASS:
             return heard
-        return self._edited(host) or heard
+        return RenewalFollowed(self.hook, self.text).edited(host) or heard
 
     def _no_timer(self, host: Host) -> Result | None:
         asked = host.ask(["systemctl", "show", "-p", "ActiveState,UnitFileState", self.timer])
@@ -65,26 +107,6 @@ class RenewalRehearsed:
             f"{self.timer} enabled and active",
             f"The administrator: systemctl enable --now {self.timer}",
             rows,
-        )
-
-    def _no_hook(self, host: Host) -> Result | None:
-        state = resolved(host, self.hook)
-        if state.kind != "file":
-            said, fix = f"{self.hook} is not there", "mailwizard apply certificates"
-        elif not state.mode & 0o100:
-            said, fix = f"{self.hook} is not executable", f"chmod 0755 {self.hook}"
-        else:
-            return None
-        said = f"{said}: after a renewal the daemons would go on with the old certificate"
-        return failed(said, _DAEMONS, f"The administrator: {fix}")
-
-    def _edited(self, host: Host) -> Result | None:
-        if host.read(self.hook).decode("utf-8", "replace") == self.text:
-            return None
-        return warned(
-            f"{self.hook} was edited by hand: whether it still tells both daemons is not known",
-            _DAEMONS,
-            "The administrator: read it once more; `mailwizard plan certificates` shows the edit.",
         )
 
     def _port_taken(self, host: Host) -> Result | None:

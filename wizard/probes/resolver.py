@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import dns.flags
@@ -71,6 +71,13 @@ def judged(listing: Blocklist, listed: Sequence[str], never: Sequence[str]) -> s
     return ""
 
 
+def _asked_alone(look: Look) -> bool:
+    """Whether systemd-resolved asks this host's own resolver for every name (steps/resolver.py)."""
+    folder = "/etc/systemd/resolved.conf.d"
+    ours = [name for name in look.list(folder) if name.endswith("mailwizard.conf")]
+    return any(b"Domains=~." in look.read(f"{folder}/{name}") for name in ours)
+
+
 @dataclass(frozen=True, slots=True)
 class ResolverTrusted(DnsQuestion):
     """The resolver is on this host and validates what it answers (DNSSEC)."""
@@ -82,6 +89,10 @@ class ResolverTrusted(DnsQuestion):
 
     def _judge(self, host: Host, resolver: Resolver) -> Result:
         own = set(on_interfaces(host))
+        if _asked_alone(host):
+            # what a link's own servers are does not matter to systemd-resolved then
+            here = tuple(one for one in resolver.nameservers if _is_here(one, own))
+            resolver = replace(resolver, nameservers=here or resolver.nameservers)
         foreign = [one for one in resolver.nameservers if not _is_here(one, own)]
         if foreign:
             return warned(

@@ -17,7 +17,10 @@ from mailwizard.probes.verdict import could_not_ask, failed, passed, unknown
 
 # A reload has ended when the last idle process of before has been spoken to.
 _PATIENCE = (0.3, 0.7, 1.0, 0.0)
-_RESTART = "The administrator: `systemctl reload postfix` and `systemctl restart dovecot`."
+_RESTART = (
+    "The administrator: `systemctl reload postfix` and `systemctl restart dovecot`, and have "
+    "whatever renews the certificate do so each time."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mailwizard.model import Look
-from mailwizard.platform.firewalls import FIREWALLD, UFW, firewall_of
+from mailwizard.platform.firewalls import FIREWALLD, SAVED, UFW, firewall_of
 from mailwizard.probes.connect import connect
 from mailwizard.probes.deadline import CannotAsk, Deadline, Filtered, KeptOut, Trouble
 from mailwizard.probes.dialogue import Dialogue, Transcript
@@ -26,7 +26,6 @@ _GREETINGS = (b"220", b"* OK", b"* PREAUTH", b"+OK", b'"', b"OK")
 _AT_HOME, _NEAR = 12.0, 2.0
 # one connection may get lost where much is going on; two are no accident
 _SURE = 2
-_SAVED = "/etc/iptables/rules.v4"
 
 
 @dataclass(slots=True)
@@ -84,9 +83,10 @@ def by_hand(look: Look, port: int) -> str:
         return f"`ufw allow {port}/tcp`"
     if kind == FIREWALLD:
         return f"`firewall-cmd --permanent --add-port={port}/tcp && firewall-cmd --reload`"
-    if look.state(_SAVED).kind == "file":
+    saved = SAVED["ip filter"]
+    if look.state(saved).kind == "file":
         rule = f"INPUT -p tcp --dport {port} -j ACCEPT"
-        return f"`iptables -I {rule}`, and `-A {rule}` in {_SAVED} before what rejects"
+        return f"`iptables -I {rule}`, and `-A {rule}` in {saved} before what rejects"
     return f"`tcp dport {port} accept` in {look.platform.path('nftables.conf')}"
 
 

@@ -21,6 +21,7 @@ from mailwizard.subjects.files import (
 from mailwizard.subjects.firewall import FirewalldZone, NftRules, UfwRules, UnitAtBoot
 from mailwizard.subjects.shared import Lines, MainCf, MasterCf
 from mailwizard.subjects.system import (
+    START_SECONDS,
     Account,
     DebconfAnswers,
     InstalledPackages,
@@ -34,6 +35,7 @@ from mailwizard.subjects.zone import PUBLISHED, ZoneRecords
 
 __all__ = [
     "PUBLISHED",
+    "START_SECONDS",
     "Account",
     "AcmeLineage",
     "DebconfAnswers",

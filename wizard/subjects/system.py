@@ -9,7 +9,10 @@ from typing import ClassVar
 from mailwizard.model import Host, Image, Look
 
 _CHANGED = "StateChangeTimestampMonotonic"
-SHOWN = f"UnitFileState,ActiveState,{_CHANGED}"
+SHOWN = f"UnitFileState,ActiveState,MainPID,{_CHANGED}"
+# A start may have to wait for the network, which gives up after 120 seconds
+# (systemd-networkd-wait-online.service(8)); systemd itself ends a start that hangs after 90 more.
+START_SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Unit:
             "active": values.get("ActiveState", "") in ("active", "activating", "reloading"),
             # when it was last started, reloaded or stopped; empty where nobody says
             "changed": values.get(_CHANGED, ""),
+            "process": int(values.get("MainPID") or 0),
         }
 
     def parts(self, image: Image) -> Mapping[str, str]:
@@ -43,7 +47,7 @@ class Unit:
             return  # it never saw what was put back, and might not start again for another reason
         if before["active"]:
             allow_starts(host, self.name)
-            host.run(["systemctl", "restart", "--", self.name])
+            host.run(["systemctl", "restart", "--", self.name], timeout=START_SECONDS)
         elif now["active"]:
             host.run(["systemctl", "stop", "--", self.name])
 

@@ -106,6 +106,13 @@ SERVICE = (
         options={"window": 0.1},
     ),
     Fault(
+        "Dovecot's program was replaced, and the old one runs on",
+        {"HOST-10:dovecot": "warn: is older than /usr/sbin/dovecot, which an upgrade has"},
+        "cp -p /usr/sbin/dovecot /root/dovecot; mv -f /root/dovecot /usr/sbin/dovecot",
+        "systemctl restart dovecot",
+        options={"window": 0.1},
+    ),
+    Fault(
         "systemd does not answer about Dovecot",
         {"HOST-10:dovecot": "unknown: does not answer"},
         "fake systemctl 'exit 1'",

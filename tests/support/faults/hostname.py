@@ -11,6 +11,11 @@ NO_DOVECOT, DOVECOT = "systemctl stop dovecot", "systemctl start dovecot"
 NOT_A_CONTAINER = "fake systemd-detect-virt 'exit 1'"
 CLOUD = "fake cloud-init :; mkdir -p /etc/cloud/cloud.cfg.d"
 NO_CLOUD = "no_fakes; rm -r /etc/cloud; restored"
+HALF = (
+    "cp /var/lib/dpkg/status /root/status; sed -i '/^Package: {}$/,/^$/s/^Status: .*/Status: "
+    "install ok half-configured/' /var/lib/dpkg/status"
+)
+WHOLE = "mv /root/status /var/lib/dpkg/status"
 
 FAULTS = (
     Fault(
@@ -53,6 +58,24 @@ FAULTS = (
         "hostname is missing",
         {"HOST-01": "unknown: no answer"},
         "fake hostname 'exit 127'",
+        "no_fakes",
+    ),
+    Fault(
+        "an upgrade that stopped half-way",
+        {"HOST-PKG": "fail: dovecot-core is here and not ready: an upgrade"},
+        HALF.format("dovecot-core"),
+        WHOLE,
+    ),
+    Fault(
+        "a package that has nothing to do with mail is half done",
+        {"HOST-PKG": "warn: procps is here and not ready"},
+        HALF.format("procps"),
+        WHOLE,
+    ),
+    Fault(
+        "dpkg-query does not answer",
+        {"HOST-PKG": "unknown: ended with code 2"},
+        "fake dpkg-query 'exit 2'",
         "no_fakes",
     ),
     Fault(

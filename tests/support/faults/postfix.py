@@ -243,6 +243,13 @@ SERVICE = (
         "stopped; systemctl start postfix; greets",
     ),
     Fault(
+        "Postfix's program was replaced, and the old one runs on",
+        {"HOST-10": "fail: is older than /usr/lib/postfix/sbin/master, which an upgrade has"},
+        "cp -p /usr/lib/postfix/sbin/master /root/master\n"
+        "mv -f /root/master /usr/lib/postfix/sbin/master",
+        "stopped; systemctl start postfix; greets",
+    ),
+    Fault(
         "systemd does not answer",
         {"HOST-10": "unknown: does not answer"},
         "fake systemctl 'exit 1'",

@@ -34,6 +34,24 @@ def test_syntax(wanted: str, version: str, conf: bytes, errors: str, outcome: Ou
     assert probes.DovecotSyntax(wanted).ask(host).outcome is outcome
 
 
+@pytest.mark.parametrize(
+    ("version", "text", "told"),
+    [
+        ("2.4.1-4 (7d8c0e5759)", "ssl_cert = <x\n", True),
+        ("2.3.19.1 (9b53102964)", "ssl_server_cert_file = x\n", True),
+        ("2.4.1-4 (7d8c0e5759)", "ssl_server_cert_file = x\n", False),
+    ],
+)
+def test_files_of_before_an_upgrade_are_the_cause(version: str, text: str, told: bool) -> None:
+    ours = "/etc/dovecot/conf.d/99-mailwizard-tls.conf"
+    host = RecordedHost(files={ours: Written(text.encode())})
+    host.answers["dovecot --version"] = Completed((), 0, f"{version}\n")
+    host.answers["doveconf -n"] = Completed((), 89, "", "doveconf: Fatal: Unknown setting")
+    result = probes.DovecotSyntax(version[:3]).ask(host)
+    assert result.outcome is FAIL
+    assert ("99-mailwizard-tls.conf is written for another one" in result.said) is told
+
+
 def test_without_doveconf_nothing_is_known_of_the_syntax() -> None:
     host = RecordedHost(files={"/etc/dovecot/dovecot.conf": Written(NEW)})
     host.answers["dovecot --version"] = Completed((), 0, "2.4.1-4 (7d8c0e5759)\n")

@@ -265,7 +265,7 @@ def test_listeners(out: str, outcome: Outcome) -> None:
 
 STATE_CHANGE = "StateChangeTimestampMonotonic"
 SHOW = (
-    "systemctl show -p LoadState,ActiveState,SubState,Result,NRestarts,UnitFileState,"
+    "systemctl show -p LoadState,ActiveState,SubState,Result,NRestarts,MainPID,UnitFileState,"
     f"{STATE_CHANGE} -- postfix"
 )
 
@@ -323,3 +323,23 @@ def test_a_unit_that_dies_within_the_window_fails() -> None:
     result = probes.UnitRuns("postfix", window=0.01).ask(Crashing())
     assert result.outcome is FAIL
     assert "does not stay up" in result.said
+
+
+STATES = "dpkg-query -W -f '${db:Status-Status} ${Package}\\n'"
+
+
+@pytest.mark.parametrize(
+    ("states", "outcome", "said"),
+    [
+        ("installed postfix\nconfig-files old\n", PASS, "nothing is half done"),
+        ("installed postfix\nhalf-configured dovecot-core\n", FAIL, "dovecot-core is here and"),
+        ("unpacked dovecot-core\nunpacked procps\n", FAIL, "dovecot-core is here and not ready"),
+        ("unpacked libx\nunpacked procps\n", WARN, "libx, procps are here and not ready"),
+    ],
+)
+def test_packages_that_are_half_done(states: str, outcome: Outcome, said: str) -> None:
+    probe = probes.PackagesReady(("postfix", "dovecot"))
+    result = probe.ask(host(**{STATES: states}))
+    assert result.outcome is outcome
+    assert said in result.said
+    assert probe.ask(host()).outcome is UNKNOWN

@@ -84,3 +84,16 @@ def test_a_web_server_is_no_trouble_where_its_folder_is_known(host: RecordedHost
     says(host, "ss -Hltnp", WEB)
     probe = probes.RenewalRehearsed(HOOK, "#!/bin/sh\n", TIMER, DIRECTORY, "/srv/web")
     assert probe.ask(host).outcome is PASS
+
+
+@pytest.mark.parametrize(
+    "case", ["all is well", "no hook", "a hook that cannot run", "a hook by hand"]
+)
+def test_renewals_of_somebody_else_s_are_followed_by_the_same_hook(
+    host: RecordedHost, case: str
+) -> None:
+    break_it, outcome, said = CASES[case]
+    break_it(host)
+    result = probes.RenewalFollowed(HOOK, "#!/bin/sh\n").ask(host)
+    assert result.outcome is outcome
+    assert said in result.said or outcome is PASS
