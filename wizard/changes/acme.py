@@ -67,6 +67,9 @@ class AcmeCertificate:
         if not self.webroot and (holder := certbot.who_holds_port_80(host)):
             said = f"port 80 is held by {holder}, and the authority wants an answer there"
             raise ProofFailed(said, hint=certbot.PORT_80)
+        if missing := certbot.nameless(host, self.names):
+            said = f"no certificate: no address in the DNS for {', '.join(missing)}"
+            raise ProofFailed(said, hint=certbot.NO_ADDRESS)
         for argv, directory, failure in self._tries():
             try:
                 host.run(argv, timeout=SECONDS)
