@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailwizard import gating, show
+from mailwizard import closing, gating
 from mailwizard.engine import Engine
 from mailwizard.events import Event, Failed, Finished, Gate, ProbeDone
 from mailwizard.stages import StepPlan
@@ -53,8 +53,10 @@ def _asked_again(
 
 
 def _done(heard: Sequence[ProbeDone], again: int = 0) -> str:
-    if said := show.not_asked(heard):
-        return f"Every step is applied and no check fails, but {said}"
+    if said := closing.said(heard):
+        told = f"Every step is applied and no check fails, but {said}"
+        asked = f"{again} checks were asked once more at the end." if again else ""
+        return " ".join(filter(None, (told, asked, closing.records_said(heard))))
     asked = f" {again} of them were asked once more at the end." if again else ""
     return f"Every step is applied and its checks hold.{asked}"
 
