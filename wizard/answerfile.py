@@ -20,16 +20,42 @@ _INTRODUCTION = """\
 """
 
 
-def dump(steps: Sequence[Step], values: Mapping[str, Mapping[str, Any]]) -> str:
+_SYSTEM = """\
+# Whether to go on where this system is expected to work, but not proven
+[system]
+"""
+SYSTEM, _EXPECTED = "system", "expected"
+
+
+def dump(
+    steps: Sequence[Step], values: Mapping[str, Mapping[str, Any]], accepted: bool = False
+) -> str:
     """The values as an answer file with comments; of a secret only the place where it is kept."""
+    system = [f"{_SYSTEM}{_EXPECTED} = true\n"] if accepted else []
     parts = [_section(step, values[step.id]) for step in steps if values.get(step.id)]
-    return "\n".join([_INTRODUCTION, *parts])
+    return "\n".join([_INTRODUCTION, *system, *parts])
+
+
+def system_accepted(table: Any) -> tuple[bool, list[tuple[str, str]]]:
+    """What the table of the system says, and everything that is wrong with it."""
+    if not isinstance(table, dict):
+        return False, [(SYSTEM, f"must be a table: a line [{SYSTEM}], and its key below that")]
+    wrong = [
+        (f"{SYSTEM}.{key}", f"there is no such key; known are: {_EXPECTED}")
+        for key in table
+        if key != _EXPECTED
+    ]
+    given = table.get(_EXPECTED, False)
+    if not isinstance(given, bool):
+        wrong.append((f"{SYSTEM}.{_EXPECTED}", "true or false without quotes is right"))
+    return given is True, wrong
 
 
 def example(steps: Sequence[Step]) -> str:
     """A commented answer file with every key, and its default where no host has to be asked."""
     values: dict[str, dict[str, Any]] = {}
-    return "\n".join([_INTRODUCTION, *(_example_section(step, values) for step in steps)])
+    system = f"{_SYSTEM}# {_EXPECTED} = false  # the default\n"
+    return "\n".join([_INTRODUCTION, system, *(_example_section(each, values) for each in steps)])
 
 
 def as_line(question: Question) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mailwizard.answerfile import as_line, dump, example
+from mailwizard.answerfile import SYSTEM, as_line, dump, example, system_accepted
 from mailwizard.errors import BadAnswer, BadUsage
 from mailwizard.fields import Bool, Listing, Table, nearest, quoted
 from mailwizard.model import Context, Host, Kind, Look, Question, Step
@@ -31,6 +31,8 @@ class Answers:
 
     steps: tuple[Step, ...] = ()
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    accepted: bool = False
+    """Whether to go on where this system is expected to work, but not proven."""
 
     @classmethod
     def empty(cls, steps: Sequence[Step] = ()) -> Answers:
@@ -46,7 +48,8 @@ class Answers:
     def from_text(cls, text: str, steps: Sequence[Step], name: str = "the answers") -> Answers:
         """The answers in TOML; every table and key is known, the values are not yet checked."""
         tables = _decode(text, name)
-        complaints = [found for key in tables for found in _unknown(key, tables[key], steps)]
+        accepted, complaints = system_accepted(tables.pop(SYSTEM, {}))
+        complaints += [found for key in tables for found in _unknown(key, tables[key], steps)]
         refuse(complaints)
         known = {step.id: step for step in steps}
         return cls(
@@ -55,6 +58,7 @@ class Answers:
                 step: {key: _settled(known[step], key, value) for key, value in table.items()}
                 for step, table in tables.items()
             },
+            accepted,
         )
 
     def given(self, step: str, key: str) -> Any:
@@ -112,7 +116,7 @@ class Answers:
 
     def save(self, host: Host, path: str) -> None:
         """Write what was given as an answer file, readable by its owner only."""
-        host.write(path, dump(self.steps, self.values).encode(), mode=0o600)
+        host.write(path, dump(self.steps, self.values, self.accepted).encode(), mode=0o600)
 
     def _resolve_step(
         self, step: Step, resolved: dict[str, dict[str, Any]], look: Look, broken: bool

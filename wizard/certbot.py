@@ -36,6 +36,10 @@ _ASKED = re.compile(
     r"Missing command line flag or config entry for this setting:\s*\n(.+?)\s*(?:\n|$)"
     r"(?:Choices: (.+?)\s*(?:\n|$))?\s*(?:\(You can set this with the (\S+) flag\))?"
 )
+NO_ADDRESS = (
+    "Create an A record (AAAA for IPv6) for each, with this host's public address: `mailwizard "
+    "dns` shows them. Wait a minute, then try again."
+)
 OWN_FIREWALL = (
     "This host's own firewall shuts port 80: `mailwizard apply -a ANSWERS firewall` opens it; then "
     "apply again."
@@ -194,8 +198,7 @@ def _unproved(look: Look, problems: Sequence[tuple[str, str, str]]) -> Refusal:
             "unauthorized": f"another server answers on port 80 of {name}",
         }.get(kind, f"the authority is not convinced of {name}")
         said.append(f"{what} ({_short(detail)})")
-        leads = ", ".join(facts.resolved(look, name)) or "no address"
-        fix.append(f"Seen from here {name} leads to {leads}.")
+        fix.append(_led(look, name))
     fix.append(
         "Each name must lead to this host in the DNS (see `mailwizard dns`), and port 80 must "
         "reach it from outside: look at firewall and router."
@@ -203,6 +206,32 @@ def _unproved(look: Look, problems: Sequence[tuple[str, str, str]]) -> Refusal:
     if any(kind == "connection" for _, kind, _ in problems) and _shut_here(look):
         fix.append(OWN_FIREWALL)
     return Refusal("; ".join(said), " ".join(fix), judged=True)
+
+
+def leads_to(look: Look, name: str, *, public: bool = False) -> tuple[str, ...] | None:
+    """The name's addresses in the DNS, whatever /etc/hosts says; None where nobody answers."""
+    # slow to load, and seldom needed
+    from mailwizard.probes.dns import resolver_of, upstream_of
+    from mailwizard.probes.zones import Where
+
+    try:
+        asked = resolver_of(look, Where().public[0]) if public else upstream_of(look)
+        return asked.addresses(name)
+    except CannotAsk:
+        return None
+
+
+def nameless(look: Look, names: Sequence[str]) -> list[str]:
+    """Those that have no address in the DNS, as this host's resolver and a public one see it."""
+    # a resolver of a network's own may not know what the world knows
+    return [n for n in names if leads_to(look, n) == () and not leads_to(look, n, public=True)]
+
+
+def _led(look: Look, name: str) -> str:
+    found = leads_to(look, name)
+    if found is None:
+        return f"This host's resolver does not say where {name} leads."
+    return f"In the DNS {name} leads to {', '.join(found) or 'no address'}."
 
 
 def _shut_here(look: Look) -> bool:

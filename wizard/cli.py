@@ -67,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"mailwizard {__version__}")
     top.add_argument("--plain", action="store_true")
     top.add_argument("--unproven", action="store_true")
+    top.set_defaults(accepted=False)
     commands = top.add_subparsers(dest="command", parser_class=Parser)
 
     def command(
@@ -81,7 +82,8 @@ def parser() -> argparse.ArgumentParser:
             made.add_argument("-a", "--answers", metavar="FILE", required=True)
         return made
 
-    command("plan", json=True, answers=True).add_argument("steps", nargs="*", metavar="STEP")
+    plan = command("plan", json=True, answers=True, changes=True)
+    plan.add_argument("steps", nargs="*", metavar="STEP")
     apply = command("apply", json=True, answers=True, changes=True)
     apply.add_argument("steps", nargs="*", metavar="STEP")
     command("check", json=True).add_argument("steps", nargs="*", metavar="STEP")

@@ -21,7 +21,7 @@ from mailwizard.events import Event, Finished, Output, ProbeDone
 from mailwizard.host import LocalHost
 from mailwizard.journal import Journal
 from mailwizard.lock import held
-from mailwizard.model import Outcome, Platform, Step, worst
+from mailwizard.model import Outcome, Step, worst
 from mailwizard.probing import ask_all
 from mailwizard.steps import STEPS
 from mailwizard.subjects import PUBLISHED
@@ -59,7 +59,11 @@ def wizard(options: argparse.Namespace) -> int:
 
 def plan(options: argparse.Namespace) -> int:
     """Every change that would be made; 10 when there are any."""
-    engine = _looking(options, Answers.load(options.answers, STEPS))
+    answers = Answers.load(options.answers, STEPS)
+    engine = _looking(options, answers)
+    refusal = consent.doubt(engine.host.platform, options.unproven or answers.accepted)
+    if refusal and not options.unproven:
+        print(f"mailwizard: {refusal.message}\n{refusal.hint}", file=sys.stderr)
     # everything that is wrong in the file is said at once, as `apply` would
     engine.resolved()
     planning.need_undone(engine.journal, STEPS, engine.wanted())
@@ -80,6 +84,7 @@ def plan(options: argparse.Namespace) -> int:
 def apply(options: argparse.Namespace) -> int:
     """plan, apply, probe, unattended."""
     answers = Answers.load(options.answers, STEPS)
+    options.accepted = answers.accepted
     named = _known(options.steps)
     consent.need_somebody(options)
     # wrong answers are refused before there is so much as a state folder
@@ -246,8 +251,12 @@ def _changing(options: argparse.Namespace, given: Answers | None = None) -> Iter
         journal = Journal(f"{host.state_dir}/journal.db", platform.machine_id())
         for notice in journal.notices:
             print(f"mailwizard: {notice}", file=sys.stderr)
-        engine = Engine(STEPS, given or remembered.load(host, STEPS), host, journal)
+        known = given or remembered.load(host, STEPS)
+        accepted = known.accepted or options.accepted
+        engine = Engine(STEPS, replace(known, accepted=accepted), host, journal)
         engine.recover()
+        if given is None and engine.answers != known:
+            engine.remember()
         try:
             yield engine
         except BrokenPipeError:
@@ -273,8 +282,15 @@ def _host_to_change(options: argparse.Namespace) -> LocalHost:
             "this host does not run systemd",
             hint="mailwizard starts daemons and long commands through systemd.",
         )
-    _refuse_unproven(found, getattr(options, "unproven", False))
-    return LocalHost(found, _state_folder(options))
+    host = LocalHost(found, _state_folder(options))
+    if consent.for_system(found, options, lambda: _accepted(options, host)):
+        options.accepted = True
+    return host
+
+
+def _accepted(options: argparse.Namespace, host: LocalHost) -> bool:
+    """Whether somebody has agreed to this system, in these answers or in earlier ones."""
+    return options.accepted or remembered.if_readable(host, STEPS).accepted
 
 
 @contextlib.contextmanager
@@ -319,15 +335,6 @@ def _looking(
 def _unreviewed() -> tuple[Step, ...]:
     """The steps, as they judge no answers: what a host lost since is the checks' to say."""
     return tuple(replace(step, review=lambda _context: iter(())) for step in STEPS)
-
-
-def _refuse_unproven(found: Platform, accepted: bool) -> None:
-    if found.proven or accepted:
-        return
-    raise HostRefused(
-        f"{found.id} {found.version} is known to mailwizard, but no test host has proven it",
-        hint="Proven are Debian 13 and 12. To go on all the same: --unproven",
-    )
 
 
 def _need_root(what: str) -> None:

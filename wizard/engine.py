@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mailwizard import gating, keeping, planning, remembered, transaction
+from mailwizard import following, gating, keeping, making, needed, planning, remembered, transaction
 from mailwizard.answers import Answers, Complaint, refuse
-from mailwizard.errors import BadUsage, ProofFailed, ReadBackFailed, WizardError
+from mailwizard.errors import BadUsage, ProofFailed, WizardError
 from mailwizard.events import (
     AlreadySo,
     ChangeDone,
@@ -24,11 +24,11 @@ from mailwizard.events import (
 )
 from mailwizard.host import LocalHost
 from mailwizard.journal import Journal
-from mailwizard.model import Change, Context, Outcome, Probe, Record, SecretRef, Step
+from mailwizard.model import Context, Outcome, Probe, Record, SecretRef, Step
 from mailwizard.probing import ask_all
 from mailwizard.runlog import logged
 from mailwizard.stages import State, StepPlan, StepStatus
-from mailwizard.subjects import SecretFile, path_of
+from mailwizard.subjects import path_of
 from mailwizard.together import made_together
 from mailwizard.undoing import undo
 
@@ -50,6 +50,7 @@ class Engine:
         self.host = host
         self.journal = journal
         self._looked = 0.0
+        self._settled: set[str] = set()  # made just now: until the gate nothing of it is due
         self._found: tuple[Mapping[str, Mapping[str, Any]], list[Complaint]] | None = None
 
     def step(self, step_id: str) -> Step:
@@ -77,6 +78,7 @@ class Engine:
         answers = self.answers.with_value(step_id, key, value)
         if answers.given(step_id, key) != self.defaults(step_id).get(key):
             planning.outdate(self.journal, self.steps, step_id)
+            answers = following.followed(self.answers, answers, self.host)
         self.answers = answers
         self.remember()
 
@@ -89,6 +91,7 @@ class Engine:
     def remember(self) -> None:
         """Keep the answers as given, at once on disk, for a later resume, check or export."""
         self._found = None
+        self._settled.clear()
         remembered.save(self.host, self.answers)
 
     def _examined(self) -> tuple[Mapping[str, Mapping[str, Any]], list[Complaint]]:
@@ -179,9 +182,8 @@ class Engine:
         return logged(events, self.log_path)
 
     def records(self) -> list[Record]:
-        """What the steps that are switched on need in the DNS; raises BadAnswer."""
-        needed = (one for step in self.wanted() for one in step.records(self.context(step.id)))
-        return list({(one.owner, one.type, one.value): one for one in needed}.values())
+        """What the steps that are switched on need in the DNS, as far as answers tell it."""
+        return needed.records(self.wanted(), self._examined()[0], self.host)
 
     def spent_records(self) -> list[Record]:
         """Records of signing keys that are gone: they may be taken out."""
@@ -241,6 +243,8 @@ class Engine:
 
     def affirm(self, plans: Iterable[StepPlan]) -> Iterator[Event]:
         """Tell of each change of these plans, none of which is due, that it is there."""
+        plans = tuple(plans)
+        self._settled |= {plan.step.id for plan in plans}
         yield from self._logged(planning.affirmed(plans))
 
     def _apply(self, step_id: str, overwrite: frozenset[str]) -> Iterator[Event]:
@@ -257,6 +261,7 @@ class Engine:
                 return
             for item in items:
                 yield from made_together(self, step_id, item, self._make)
+            self._settled.add(step_id)
         except WizardError as failed:
             yield from self._failed(step_id, failed)
 
@@ -293,9 +298,19 @@ class Engine:
             if broken:
                 yield from self._restore(step_id)
             changes = len(self.journal.since_gate(step_id))
-            self.journal.gate(step_id, verdict is not Outcome.FAIL, verdict)
-            seconds = time.monotonic() - begun
-            yield Gate(step_id, verdict is not Outcome.FAIL, verdict, changes, seconds)
+            is_open = verdict is not Outcome.FAIL
+            self.journal.gate(step_id, is_open, verdict)
+            if is_open and self._is_due(step_id):
+                # what was proved is not what the answers want
+                self.journal.outdate(step_id)
+            self._settled.discard(step_id)
+            yield Gate(step_id, is_open, verdict, changes, time.monotonic() - begun)
+
+    def _is_due(self, step_id: str) -> bool:
+        """Whether the step still has something to change, or cannot tell."""
+        with contextlib.suppress(WizardError):
+            return step_id not in self._settled and bool(self.plan(step_id).pending)
+        return True
 
     def _proposed(self, heard: ProbeDone) -> Iterator[Event]:
         for step in self.steps:
@@ -329,6 +344,7 @@ class Engine:
             if not self.removable_packages(ids):
                 raise BadUsage("packages are removed with the last of the steps, and not before")
             entries += self.journal.entries(transaction.STEP)
+        self._settled.clear()
         # first: a step that is half undone has no verdict
         for step_id in ids:
             self.journal.forget_gates(step_id)
@@ -368,7 +384,7 @@ class Engine:
             return
         preview, begun = change.preview(self.host), time.monotonic()
         yield ChangeStarted(step_id, change.title, preview.text, preview.is_diff)
-        make(self.host, self.journal, step_id, change)
+        making.make(self.host, self.journal, step_id, change)
         yield ChangeDone(step_id, change.title, time.monotonic() - begun)
 
     def _restore(self, step_id: str) -> Iterator[Event]:
@@ -381,20 +397,3 @@ class Engine:
             yield from self._restore(step_id)
             hint = f"{hint} The previous configuration was put back.".strip()
         yield Failed(step_id, failed.message, hint or "Correct the cause, then try again.", tail)
-
-
-def make(host: LocalHost, journal: Journal, step_id: str, change: Change) -> None:
-    """One change: written down, made, read back, written down (R1); raises ReadBackFailed."""
-    subjects = tuple(change.subjects(host))
-    for subject in subjects:
-        if isinstance(subject, SecretFile):
-            subject.preserve(host)
-    before = [subject.capture(host) for subject in subjects]
-    entry = journal.intend(step_id, change.title, subjects, before, change.shell(host))
-    change.apply(host)
-    if change.needed(host):
-        raise ReadBackFailed(
-            f"{change.title}: made, but the host does not show it",
-            hint="Somebody else may be writing the same file. Try again.",
-        )
-    journal.done(entry, [subject.capture(host) for subject in subjects])

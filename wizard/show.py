@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TextIO
 
-from mailwizard import events
+from mailwizard import closing, events
 from mailwizard.model import Outcome, Preview
 from mailwizard.stages import Drift, PlanItem, State, StepPlan, StepStatus
 
@@ -216,13 +216,6 @@ def counted(outcomes: Iterable[Outcome]) -> str:
     return ", ".join(f"{counts[one]} {VERDICT_WORDS[one]}" for one in worst_first) or "no checks"
 
 
-def not_asked(results: Iterable[events.ProbeDone]) -> str:
-    """Which checks have no verdict, as a sentence; empty when all have one."""
-    ids = list(dict.fromkeys(d.id for d in results if d.result.outcome is Outcome.UNKNOWN))
-    checks = "1 check" if len(ids) == 1 else f"{len(ids)} checks"
-    return f"{checks} could not be asked: {', '.join(ids)}." if ids else ""
-
-
 def checks_table(
     results: Iterable[events.ProbeDone], *, colour: bool = False, width: int | None = WIDTH
 ) -> list[str]:
@@ -236,7 +229,9 @@ def checks_table(
                 lines += result_lines(one, colour=colour, width=width, told=told)
         lines.append("")
     lines.append(f"{len(done)} checks: {counted(one.result.outcome for one in done)}")
-    return [*lines, *fold(not_asked(done), width)] if not_asked(done) else lines
+    for sentence in filter(None, (closing.said(done), closing.records_said(done))):
+        lines += fold(sentence, width)
+    return lines
 
 
 def checks_json(results: Iterable[events.ProbeDone], outcome: Outcome) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from mailwizard import gating, show, upgraded
+from mailwizard import closing, gating, upgraded
 from mailwizard.engine import Engine
 from mailwizard.events import Event, Failed, Finished, Gate, ProbeDone, Waiting
 from mailwizard.stages import StepPlan
@@ -74,8 +74,10 @@ def _asked_again(
 
 
 def _done(heard: Sequence[ProbeDone], again: int = 0) -> str:
-    if said := show.not_asked(heard):
-        return f"Every step is applied and no check fails, but {said}"
+    if said := closing.said(heard):
+        told = f"Every step is applied and no check fails, but {said}"
+        asked = f"{again} checks were asked once more at the end." if again else ""
+        return " ".join(filter(None, (told, asked, closing.records_said(heard))))
     asked = f" {again} of them were asked once more at the end." if again else ""
     return f"Every step is applied and its checks hold.{asked}"
 

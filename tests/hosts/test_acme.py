@@ -176,6 +176,10 @@ def test_what_would_stop_a_renewal_is_seen(
 
 def test_what_it_refuses_leaves_the_old_one_at_work(acme: Acme, bench: Bench) -> None:
     acme.answer(names=[FQDN, IMAP])
+    # what this host alone believes is not what the authority will find
+    acme.host.run(f"echo '{acme.host.address} {IMAP}' >>/etc/hosts")
+    acme.refused(f"no certificate: no address in the DNS for {IMAP}", "Create an A record")
+    acme.host.run(f"sed -i '/ {IMAP}$/d' /etc/hosts")
     acme.internet.dns.set(IMAP, "A", acme.internet.dns.address)
     acme.refused(f"the authority could not reach {IMAP} on port 80", acme.internet.dns.address)
     with bench.broken(ELSEWHERE):

@@ -138,6 +138,7 @@ def test_the_walk_from_the_first_line_to_the_last(
     person.applies("protection")
     mail_is_looked_through(person)
     person.sees("Every step is verified by its checks.")
+    person.sees("Others may refuse mail of this host")
     assert person.ends() == 0
     heard = person.log.getvalue()
     assert heard.count("Not accepted: ") >= 9

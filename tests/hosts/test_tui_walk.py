@@ -157,7 +157,8 @@ def test_the_walk_by_keys(host: Host, internet: Internet) -> None:
         apply(seen, "protection")
         mail_is_looked_through(seen)
         number = len(WALK)
-        seen.sees(f"{number} steps are verified by live tests", f"{number} verified")
+        # its records were never published
+        seen.sees(f"{number} steps are verified by live tests", "Others may refuse mail of this")
         seen.press("F10")
         shown = seen.sees("ended with")
         assert "ended with 0" in shown

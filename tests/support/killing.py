@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mailwizard import cli, engine, host, journal
+from mailwizard import cli, engine, host, journal, making
 from mailwizard.changes import service
 from mailwizard.probes.carrying import Carries
 
@@ -117,7 +117,7 @@ def install(countdown: Countdown, *, probes: bool) -> None:
         setattr(where, attribute, countdown.before(name, getattr(where, attribute), command))
     look = countdown.look(host.LocalLook.ask)
     host.LocalLook.ask = look  # type: ignore[method-assign]
-    engine.make = countdown.making(engine.make)
+    making.make = countdown.making(making.make)
     if not probes:
         # a gate with nothing to ask: its records are written all the same
         engine.Engine.probes = lambda *_, **__: []  # type: ignore[method-assign]

@@ -53,7 +53,7 @@ class FakeEngine:
     applied: set[str] = field(default_factory=set)
     dns: list[list[Finding]] = field(default_factory=fake_dns.findings)
     """What each look hears; the last one again and again."""
-    dns_refused: BadUsage | None = None
+    keys_refused: BadUsage | None = None
     keys: int = 0
     """How far the change of the signing key is (fake_keys.WAY)."""
     saved: dict[str, str] = field(default_factory=dict)
@@ -196,8 +196,6 @@ class FakeEngine:
         return next((step.id for step in self.steps if self.state[step.id] not in ready), None)
 
     def records(self) -> list[Record]:
-        if self.dns_refused is not None:
-            raise self.dns_refused
         return [one.record for one in self.dns[0]]
 
     def look_up(self, records: Sequence[Record], *, patient: bool = False) -> list[Finding]:
@@ -205,8 +203,8 @@ class FakeEngine:
         return self.dns.pop(0) if len(self.dns) > 1 else self.dns[0]
 
     def signing_keys(self) -> Standing:
-        if self.dns_refused is not None:
-            raise self.dns_refused
+        if self.keys_refused is not None:
+            raise self.keys_refused
         return fake_keys.WAY[self.keys]
 
     def rotate_key(self) -> Iterator[Event]:

@@ -67,9 +67,9 @@ async def test_a_key_that_does_not_sign_is_taken_back() -> None:
         assert engine.calls[-1] == "abandon"
 
 
-async def test_answers_that_are_missing_are_named() -> None:
-    engine = FakeEngine(dns_refused=BadAnswer("hostname.fqdn", "is needed", hint="Give it."))
+async def test_before_there_is_a_key_it_is_said_where_one_comes_from() -> None:
+    engine = FakeEngine(keys_refused=BadAnswer("hostname.fqdn", "is needed", hint="Give it."))
     async with WizardApp(engine).run_test(size=(80, 24)) as pilot:
         await go_to(pilot, "postfix")
         await pilot.press("f9")
-        await until(pilot, lambda: "hostname.fqdn: is needed" in text(pilot))
+        await until(pilot, lambda: "No key signs yet: the step that signs mail" in text(pilot))

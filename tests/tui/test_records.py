@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mailwizard.errors import BadAnswer
+from mailwizard.stages import State
 from mailwizard.tui.app import WizardApp
 from mailwizard.tui.records import DnsScreen
 from mailwizard.tui.step import StepScreen
+from tui import fake_dns
 from tui.fake_engine import FakeEngine
-from tui.walks import at_step, go_to, ready, text, until
+from tui.walks import at_step, go_to, ready, text, until, wizard
 
 pytestmark = pytest.mark.asyncio
 
@@ -75,11 +76,20 @@ async def test_waiting_is_stopped_by_the_same_key(monkeypatch: pytest.MonkeyPatc
     assert engine.calls.count("look up 4") == 1
 
 
-async def test_answers_that_are_missing_are_named() -> None:
-    engine = FakeEngine(dns_refused=BadAnswer("hostname.fqdn", "is needed", hint="Give it."))
+async def test_records_are_there_from_the_first_answer_on_and_the_rest_is_announced() -> None:
+    engine = FakeEngine(dns=[[]])
     async with WizardApp(engine).run_test(size=(80, 24)) as pilot:
         await go_to(pilot, "postfix")
         await pilot.press("f7")
-        await until(pilot, lambda: "hostname.fqdn: is needed" in text(pilot))
+        await until(pilot, lambda: "begin with this host's full name" in text(pilot))
+        engine.dns = fake_dns.findings()
+        await pilot.press("f5")
+        await until(pilot, lambda: "4 records" in text(pilot))
+        assert "steps ahead add theirs, such as the DKIM key" in text(pilot)
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, StepScreen)
+        engine.state = dict.fromkeys(engine.state, State.VERIFIED)
+        await wizard(pilot).reload_states()
+        await pilot.press("f7")
+        await until(pilot, lambda: "4 records: 4 right." in text(pilot))
+        assert "steps ahead" not in text(pilot)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 from support.clocks import HUNG
@@ -281,23 +281,6 @@ async def test_back_keeps_the_answers() -> None:
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, WelcomeScreen))
     assert engine.values["postfix"]["domains"] == ["example.org", "example.net", "example.com"]
-
-
-async def test_packages_start_as_soon_as_the_answer_is_there_that_names_them() -> None:
-    class Unsure(FakeEngine):
-        def missing_packages(self, step_ids: Sequence[str]) -> tuple[str, ...]:
-            if "hostname" not in self.values:
-                raise BadAnswer("hostname.fqdn", "no answer was given")
-            return super().missing_packages(step_ids)
-
-    engine = Unsure()
-    async with WizardApp(engine).run_test() as pilot:
-        await ready(pilot)
-        await pilot.press("f10")
-        await at_step(pilot, "hostname")
-        assert not [call for call in engine.calls if call.startswith("prepare")]
-        await pilot.press("home", "n")
-        await until(pilot, lambda: any(call.startswith("prepare") for call in engine.calls))
 
 
 async def test_an_answer_of_an_earlier_step_that_became_wrong_is_named_with_the_way_there() -> None:

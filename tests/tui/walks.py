@@ -283,7 +283,7 @@ async def _keys_changed(pilot: Pilot[None]) -> None:
 async def _finish(pilot: Pilot[None]) -> None:
     await ready(pilot)
     await pilot.press("f10")
-    await until(pilot, lambda: "From now on" in text(pilot) and "live tests" in text(pilot))
+    await until(pilot, lambda: "From now on" in text(pilot) and "cannot arrive" in text(pilot))
 
 
 async def _small(pilot: Pilot[None]) -> None:
@@ -304,7 +304,7 @@ SHOTS: dict[str, Shot] = {
     "step-table": Shot(FakeEngine, _table),
     "step-choice": Shot(FakeEngine, _choice),
     "step-secret": Shot(FakeEngine, _secret),
-    "confirm": Shot(FakeEngine, _confirm),
+    "confirm": Shot(lambda: FakeEngine(packages_in_place=True), _confirm),
     "running": Shot(_held, _running),
     "gate-open": Shot(FakeEngine, _open),
     "gate-closed": Shot(_relay_open, _closed),

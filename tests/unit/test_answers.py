@@ -117,6 +117,9 @@ def test_values_are_kept_as_checked() -> None:
         (FQDN + "[relay]\nenabled = []", "relay.enabled", "true or false without quotes is"),
         (FQDN + "[relay]\nenabled = true", "relay.password", "password = { file = "),
         (FQDN + "[filter]\nenabled = true", "filter.enabled", "needs the step 'relay'"),
+        ("system = true", "system", "must be a table: a line [system]"),
+        ("[system]\nunproven = true", "system.unproven", "known are: expected"),
+        ("[system]\nexpected = 1", "system.expected", "true or false without quotes is right"),
         (FQDN + '[aliases.aliases]\na = "b"', "aliases.aliases", "root leads nowhere"),
         (FQDN + '[aliases]\naliases = "x"', "aliases.aliases", "a table of names is right"),
     ],
@@ -234,6 +237,17 @@ def test_an_answer_file_is_saved_for_its_owner_only() -> None:
     written = host.written["/var/lib/mailwizard/answers.toml"]
     assert written.mode == 0o600
     assert resolve(written.data.decode()) == resolve(FQDN)
+
+
+@pytest.mark.parametrize(("line", "accepted"), [("", False), ("expected = true\n", True)])
+def test_a_system_is_accepted_in_the_answers_and_stays_so(line: str, accepted: bool) -> None:
+    answers = Answers.from_text(f"[system]\n{line}{FQDN}", STEPS)
+    assert answers.accepted is accepted
+    changed = answers.with_value("postfix", "size", 5).without("postfix", "size")
+    host = RecordedHost()
+    changed.save(host, "/a")
+    kept = Answers.from_text(host.written["/a"].data.decode(), STEPS)
+    assert kept == answers
 
 
 def test_the_example_has_every_key_and_its_lines_are_right() -> None:

@@ -46,9 +46,8 @@ def test_what_a_later_step_mends_is_asked_once_more(world: World) -> None:
 
     again, said, code = run(Outcome.PASS)
     assert again == [("one", Outcome.WARN), ("two", Outcome.PASS)]
-    assert (code, said) == (
-        0, "Every step is applied and its checks hold. 3 of them were asked once more at the end."
-    )  # fmt: skip
+    told = "Every step is applied and no check fails, but 1 check warns: b."
+    assert (code, said) == (0, f"{told} 3 checks were asked once more at the end.")
     # the critical one once at each gate before, and then for all
     assert sorted(asked) == ["a", "a", "c", "c", *["critical"] * 4]
     assert [state(world, step) for step in ("one", "two", "more")] == [State.VERIFIED] * 3

@@ -18,7 +18,7 @@ from support.toys import ToyHost
 from mailwizard import certbot
 from mailwizard.changes import AcmeCertificate
 from mailwizard.errors import ProofFailed
-from mailwizard.model import Completed, Host
+from mailwizard.model import Completed, Host, Look
 from mailwizard.probes.certificate import inspect
 from mailwizard.subjects import AcmeLineage, acme
 
@@ -46,7 +46,7 @@ SAID: dict[str, tuple[str, str, bool]] = {
         "Timeout during connect (likely firewall problem)",
     ): (
         "on port 80 (198.51.100.7: Timeout during connect (likely firewall problem))",
-        "Seen from here mail.example.org leads to 198.18.0.10.",
+        "In the DNS mail.example.org leads to 198.18.0.10.",
         True,
     ),
     PROBLEM.format(
@@ -59,7 +59,7 @@ SAID: dict[str, tuple[str, str, bool]] = {
         name="no.example.org", kind="dns", detail="DNS problem: NXDOMAIN looking up A"
     ): (
         "finds no address of no.example.org in the DNS (DNS problem: NXDOMAIN looking up A)",
-        "Seen from here no.example.org leads to no address.",
+        "In the DNS no.example.org leads to no address.",
         True,
     ),
     PROBLEM.format(name="mail.example.org", kind="unauthorized", detail="198.51.100.7: 404"): (
@@ -67,9 +67,9 @@ SAID: dict[str, tuple[str, str, bool]] = {
         "`mailwizard dns`",
         True,
     ),
-    PROBLEM.format(name="mail.example.org", kind="caa", detail="CAA record prevents issuance"): (
-        "the DNS forbids this authority to certify mail.example.org (CAA record)",
-        "",
+    PROBLEM.format(name="odd.example.org", kind="caa", detail="CAA record prevents issuance"): (
+        "the DNS forbids this authority to certify odd.example.org (CAA record)",
+        "This host's resolver does not say where odd.example.org leads.",
         True,
     ),
     "Could not bind TCP port 80 because it is already in use by another process": (
@@ -125,10 +125,10 @@ SAID: dict[str, tuple[str, str, bool]] = {
 
 
 @pytest.mark.parametrize("output", SAID)
-def test_a_refusal_is_told_in_a_sentence(output: str) -> None:
+def test_a_refusal_is_told_in_a_sentence(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
     look = RecordedHost()
-    asked = ("getent", "ahosts", "mail.example.org")
-    look.answers[" ".join(asked)] = Completed(asked, 0, "198.18.0.10 STREAM mail.example.org\n")
+    known = {"mail.example.org": ("198.18.0.10",), "no.example.org": ()}
+    monkeypatch.setattr(certbot, "leads_to", lambda _look, name: known.get(name))
     said, fix, judged = SAID[output]
     found = certbot.refusal(look, f"Saving debug log to x\n{output}{FORUM}", DIRECTORY)
     if output:
@@ -203,6 +203,31 @@ def test_who_holds_port_80(line: str, said: str) -> None:
         with pytest.raises(ProofFailed, match=f"port 80 is held by {said}"):
             change.apply(look)
         assert look.ran == []
+
+
+@pytest.mark.parametrize(
+    ("own", "public", "asked"),
+    [((), (), False), ((), None, False), ((), ("192.0.2.7",), True), (None, (), True)],
+)
+def test_no_authority_is_asked_for_a_name_that_has_no_address(
+    own: tuple[str, ...] | None,
+    public: tuple[str, ...] | None,
+    asked: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def leads_to(_look: Look, name: str, *, public: bool = False) -> tuple[str, ...] | None:
+        return ("192.0.2.7",) if name == "mail.example.org" else seen[public]
+
+    seen = {False: own, True: public}
+    monkeypatch.setattr(certbot, "leads_to", leads_to)
+    look = RecordedHost(programs={**programs.EVERYWHERE})
+    change = AcmeCertificate(("mail.example.org", "imap.example.org"), DIRECTORY, "")
+    if asked:
+        change.apply(look)
+    else:
+        with pytest.raises(ProofFailed, match=r"no address in the DNS for imap\.example\.org$"):
+            change.apply(look)
+    assert bool(look.ran) is asked
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pty
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,51 @@ def test_the_end_of_input_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "input", ended)
     with pytest.raises(BadUsage, match="not confirmed; nothing was changed"):
         consent.confirm("Go on?")
+
+
+NOBODY = argparse.Namespace(unproven=False, yes=False)
+DEBIAN, UBUNTU, LEAP = (
+    next(each for each in KNOWN if each.name.startswith(name))
+    for name in ("Debian", "Ubuntu", "openSUSE")
+)
+
+
+@pytest.mark.parametrize(
+    ("system", "unproven", "given", "news"),
+    [
+        (DEBIAN, False, False, False),
+        (DEBIAN, True, False, False),
+        (UBUNTU, True, False, True),
+        (UBUNTU, False, True, False),
+        (LEAP, True, False, False),
+    ],
+)
+def test_which_systems_are_gone_on_with_unasked(
+    system: platform.Distribution, unproven: bool, given: bool, news: bool
+) -> None:
+    options = argparse.Namespace(unproven=unproven, yes=True)
+    assert consent.for_system(system, options, lambda: given) is news
+
+
+def test_a_system_that_is_expected_to_work_wants_a_yes_and_one_known_by_name_a_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for there, yes in ((False, False), (True, True)):
+        monkeypatch.setattr(sys.stdin, "isatty", partial(bool, there), raising=False)
+        with pytest.raises(HostRefused, match="expected to work, but no test") as refused:
+            consent.for_system(UBUNTU, argparse.Namespace(unproven=False, yes=yes), lambda: False)
+        assert refused.value.exit_code == 3
+        assert "`expected = true` below [system]" in refused.value.hint
+    monkeypatch.setattr(builtins, "input", lambda: "y")
+    assert consent.for_system(UBUNTU, NOBODY, lambda: False)
+    assert "Every change\nis still shown before it is made" in capsys.readouterr().err
+    monkeypatch.setattr(builtins, "input", lambda: "")
+    with pytest.raises(BadUsage, match="not confirmed"):
+        consent.for_system(UBUNTU, NOBODY, lambda: False)
+    for given in (False, True):
+        with pytest.raises(HostRefused, match="data only: nobody has tried it") as refused:
+            consent.for_system(LEAP, NOBODY, partial(bool, given))
+        assert "Expected to work: Ubuntu 26.04, Ubuntu 24.04." in refused.value.hint
 
 
 def test_a_step_that_is_left_out_is_named() -> None:
@@ -92,7 +138,7 @@ def test_a_reader_that_goes_is_no_fault_of_ours(
     host = ToyHost(tmp_path)
     monkeypatch.setattr(commands, "_host_to_change", lambda _: host)
     monkeypatch.setattr(platform, "machine_id", lambda: "machine")
-    with pytest.raises(raised), commands._changing(argparse.Namespace()):
+    with pytest.raises(raised), commands._changing(argparse.Namespace(accepted=False)):
         raise error
     assert len(list(Path(host.state_dir).glob("crash-*"))) == reports
 

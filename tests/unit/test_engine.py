@@ -16,7 +16,6 @@ from mailwizard import commands, platform, unattended
 from mailwizard.answers import Answers
 from mailwizard.changes import FileContent
 from mailwizard.commands import _say
-from mailwizard.engine import make
 from mailwizard.errors import BadUsage, CommandFailed, ProofFailed
 from mailwizard.events import (
     AlreadySo,
@@ -28,6 +27,7 @@ from mailwizard.events import (
     Undone,
 )
 from mailwizard.export import script
+from mailwizard.making import make
 from mailwizard.model import Host, Look, Outcome, Preview, Result, Subject
 from mailwizard.stages import State
 from mailwizard.subjects import File
@@ -281,7 +281,9 @@ def test_a_step_is_undone_before_it_is_left_out(
     monkeypatch.setattr(commands, "_host_to_change", lambda _: world.host)
     monkeypatch.setattr(platform, "machine_id", lambda: "host-1")
     monkeypatch.setattr(Answers, "load", lambda *_: engine.answers)
-    asked = argparse.Namespace(answers="", steps=[], yes=True, json=False)
+    asked = argparse.Namespace(
+        answers="", steps=[], yes=True, json=False, unproven=False, accepted=False
+    )
     for command in (commands.plan, commands.apply):
         with pytest.raises(BadUsage) as refused:
             command(asked)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 import pytest
 from support.recorded import RecordedHost, Written
 
 from mailwizard.errors import HostRefused, WizardError
-from mailwizard.model import Completed, Host, Platform
+from mailwizard.model import Completed, Host, Platform, Tier
 from mailwizard.platform import KNOWN, Distribution, detect
 from mailwizard.platform.apt import Apt
 from mailwizard.platform.managers import holder, installed, lock_holder, manager_of, purge
 
+PROVEN, EXPECTED, DATA = Tier
 TRIXIE = """\
 PRETTY_NAME="Debian GNU/Linux 13 (trixie)"
 NAME="Debian GNU/Linux"
@@ -40,34 +42,51 @@ VERSION_ID="10.1"
 
 
 @pytest.mark.parametrize(
-    ("os_release", "name", "family", "map_type", "proven"),
+    ("os_release", "name", "family", "map_type", "tier"),
     [
-        (TRIXIE, "Debian 13", "debian", "hash", True),
-        ("ID=debian\nVERSION_ID='12'\n", "Debian 12", "debian", "hash", True),
-        ("# a comment\n\nID=ubuntu\nVERSION_ID=24.04", "Ubuntu 24.04", "debian", "hash", False),
-        ("ID=raspbian\nVERSION_ID=12", "Raspberry Pi OS 12", "debian", "hash", False),
-        (LEAP, "openSUSE Leap 15.6", "suse", "lmdb", False),
-        ("ID=opensuse-tumbleweed\nVERSION_ID=2026", "openSUSE Tumbleweed", "suse", "lmdb", False),
-        (ROCKY, "Enterprise Linux 10", "el", "lmdb", False),
-        ("ID=almalinux\nVERSION_ID=9.6", "Enterprise Linux 9", "el", "hash", False),
-        ("ID=rhel\nVERSION_ID=9", "Enterprise Linux 9", "el", "hash", False),
+        (TRIXIE, "Debian 13", "debian", "hash", PROVEN),
+        ("ID=debian\nVERSION_ID='12'\n", "Debian 12", "debian", "hash", PROVEN),
+        ("# so\n\nID=ubuntu\nVERSION_ID=24.04", "Ubuntu 24.04", "debian", "hash", EXPECTED),
+        ('ID=ubuntu\nVERSION_ID="26.04"', "Ubuntu 26.04", "debian", "hash", EXPECTED),
+        ("ID=raspbian\nVERSION_ID=12", "Raspberry Pi OS 12", "debian", "hash", DATA),
+        (LEAP, "openSUSE Leap 15.6", "suse", "lmdb", DATA),
+        ("ID=opensuse-tumbleweed\nVERSION_ID=2026", "openSUSE Tumbleweed", "suse", "lmdb", DATA),
+        (ROCKY, "Enterprise Linux 10", "el", "lmdb", DATA),
+        ("ID=almalinux\nVERSION_ID=9.6", "Enterprise Linux 9", "el", "hash", DATA),
+        ("ID=rhel\nVERSION_ID=9", "Enterprise Linux 9", "el", "hash", DATA),
     ],
 )  # fmt: skip
 def test_a_system_is_known_by_its_os_release(
-    os_release: str, name: str, family: str, map_type: str, proven: bool
+    os_release: str, name: str, family: str, map_type: str, tier: Tier
 ) -> None:
     found = detect(os_release)
-    assert (found.name, found.family, found.map_type, found.proven) == (
-        name,
-        family,
-        map_type,
-        proven,
+    assert (found.name, found.family, found.map_type, found.tier) == (name, family, map_type, tier)
+
+
+@pytest.mark.parametrize(("version", "twin"), [("24.04", "12"), ("26.04", "13")])
+def test_an_ubuntu_is_its_debian_under_another_name(version: str, twin: str) -> None:
+    ubuntu, debian = (
+        detect(f"ID=ubuntu\nVERSION_ID={version}"),
+        detect(f"ID=debian\nVERSION_ID={twin}"),
+    )
+    assert (
+        replace(
+            debian,
+            id="ubuntu",
+            version=version,
+            name=f"Ubuntu {version}",
+            codename=ubuntu.codename,
+            tier=EXPECTED,
+        )
+        == ubuntu
     )
 
 
 @pytest.mark.parametrize(
     ("os_release", "said"),
     [
+        ("ID=ubuntu\nVERSION_ID=22.04", "ubuntu"),
+        ("ID=ubuntu\nVERSION_ID=25.10", "ubuntu"),
         ("", "a system without /etc/os-release"),
         ('ID=debian\nVERSION_ID=11\nPRETTY_NAME="Debian GNU/Linux 11"', "Debian GNU/Linux 11"),
         ("ID=debian\nVERSION_CODENAME=forky", "debian"),
@@ -85,6 +104,7 @@ def test_other_systems_are_refused_with_those_that_are_supported(
     assert said in refused.value.message
     assert refused.value.exit_code == 3
     assert "Supported: Debian 13, Debian 12." in refused.value.hint
+    assert "Expected to work: Ubuntu 26.04, Ubuntu 24.04." in refused.value.hint
     assert "openSUSE Leap 15.6" in refused.value.hint
 
 

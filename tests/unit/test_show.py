@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -156,9 +157,16 @@ def test_the_table_of_checks_counts_the_worst_first() -> None:
     twice = show.checks_table([_probe(Outcome.FAIL), _probe(Outcome.FAIL, step="aliases")])
     assert "FAIL  SMTP-06  refuses to relay: as SMTP-06 says" in twice
     assert "\n".join(twice).count("Put it first.") == 1
-    unasked = show.checks_table([_probe(Outcome.UNKNOWN), _probe(Outcome.PASS)])
+    other = replace(_probe(Outcome.PASS), id="SMTP-07")
+    unasked = show.checks_table([_probe(Outcome.UNKNOWN), other])
     assert unasked[-2:] == ["2 checks: 1 ?, 1 ok", "1 check could not be asked: SMTP-06."]
     assert show.checks_table([]) == ["0 checks: no checks"]
+    absent = replace(_probe(Outcome.WARN), id="DNS-16:postfix")
+    assert show.checks_table([absent])[-3:] == [
+        "1 check warns: DNS-16:postfix.",
+        "Not all mail can come and go yet: the DNS does not hold every record that is",
+        "needed. `mailwizard dns` names them.",
+    ]
 
 
 def test_the_status_of_every_state_is_told() -> None:

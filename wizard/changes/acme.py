@@ -79,8 +79,11 @@ class AcmeCertificate:
     def apply(self, host: Host) -> None:
         if taken := self._port_taken(host):
             raise ProofFailed(taken, hint=certbot.PORT_80)
+        # before an authority is asked, which counts its refusals
+        if missing := certbot.nameless(host, self.names):
+            said = f"no certificate: no address in the DNS for {', '.join(missing)}"
+            raise ProofFailed(said, hint=certbot.NO_ADDRESS)
         for name in self.names if self.webroot else ():
-            # before an authority is asked, which counts its refusals
             if denied := certbot.denied_here(host, name):
                 raise ProofFailed(denied.said, hint=denied.fix)
         for argv, directory, failure in self._tries():

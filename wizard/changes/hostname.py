@@ -55,6 +55,8 @@ class HostsEntry:
     addresses: tuple[str, ...]
     fqdn: str
     short: str
+    former: frozenset[str] = frozenset()
+    """Lines of earlier answers, which go with them."""
 
     @property
     def title(self) -> str:
@@ -72,7 +74,7 @@ class HostsEntry:
 
     def subjects(self, look: Look) -> Sequence[Subject]:
         lines = rows(look.read(HOSTS).decode("utf-8", "replace"))
-        changed = {words(line)[0] for line in lines if self._names_us(line)}
+        changed = {words(line)[0] for line in lines if self._is_stale(line)}
         return (Lines.of(HOSTS, " ", sorted({*changed, *self.addresses})),)
 
     def apply(self, host: Host) -> None:
@@ -88,6 +90,9 @@ class HostsEntry:
     def _is_ours(self, name: str) -> bool:
         # hosts(5) is read without regard to case, as all names are (RFC 4343)
         return name.lower() in (self.fqdn.lower(), self.short.lower())
+
+    def _is_stale(self, line: str) -> bool:
+        return line in self.former or self._names_us(line)
 
     def _bytes(self, look: Look) -> bytes:
         return self._text(look).encode("utf-8", "surrogateescape")
@@ -112,6 +117,8 @@ class HostsEntry:
         return old if lines == rows(old) else "\n".join(lines) + "\n"
 
     def _without_us(self, line: str) -> list[str]:
+        if line in self.former:
+            return []
         if not self._names_us(line):
             return [line]
         head, _, comment = line.partition("#")

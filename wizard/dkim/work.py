@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
+from mailwizard import making
 from mailwizard.changes import FileContent, RetiredKey, SigningKey
 from mailwizard.dkim import gate
 from mailwizard.dkim.machine import HALF, STEP, Verdicts
 from mailwizard.dkim.stages import NOTE, Rotation, hold, load
 from mailwizard.dnsdesk import nearby
-from mailwizard.engine import Engine, make
+from mailwizard.engine import Engine
 from mailwizard.events import ChangeDone, ChangeStarted, Event, ProbeDone
 from mailwizard.model import Change, Context, Record
 from mailwizard.probing import ask_all
@@ -132,7 +133,7 @@ class EngineWork:
             if change.needed(host) or tries[-1:] == ["intent"]:
                 begun = time.monotonic()
                 yield ChangeStarted(STEP, change.title, change.preview(host).text, False)
-                make(host, journal, BESIDE, change)
+                making.make(host, journal, BESIDE, change)
                 yield ChangeDone(STEP, change.title, time.monotonic() - begun)
 
 

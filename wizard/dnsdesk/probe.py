@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from mailwizard.closing import RECORDS
 from mailwizard.dnsdesk.finding import Finding
 from mailwizard.dnsdesk.form import form
 from mailwizard.dnsdesk.how import REMEDY, How
@@ -38,7 +39,7 @@ class RecordsPublished:
 
     @property
     def id(self) -> str:
-        return f"DNS-16:{self.step}"
+        return f"{RECORDS}:{self.step}"
 
     @property
     def by_hand(self) -> str:

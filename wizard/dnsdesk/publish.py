@@ -6,14 +6,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mailwizard import show
+from mailwizard import making, show
 from mailwizard.changes.zone import PublishedRecords
 from mailwizard.dnsdesk import spent
 from mailwizard.dnsdesk.draft import Draft, draft
 from mailwizard.dnsdesk.finding import Finding
 from mailwizard.dnsdesk.how import How
 from mailwizard.dnsdesk.verdict import Verdict
-from mailwizard.engine import Engine, make
+from mailwizard.engine import Engine
 from mailwizard.errors import BadUsage, WizardError
 from mailwizard.model import SecretRef
 from mailwizard.probes.zones import Desk, Where, Zone
@@ -67,7 +67,7 @@ def publish(
         edits, seen = (tuple(getattr(one, part) for one in drafts) for part in ("edit", "seen"))
         change = PublishedRecords(primary, key, edits, seen)
         try:
-            make(engine.host, engine.journal, PUBLISHED, change)
+            making.make(engine.host, engine.journal, PUBLISHED, change)
         except WizardError as error:
             problems.append(error)
         else:

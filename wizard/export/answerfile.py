@@ -8,4 +8,4 @@ from mailwizard.engine import Engine
 
 def text(engine: Engine) -> str:
     """TOML that sets up the same again."""
-    return dump(engine.steps, engine.resolved())
+    return dump(engine.steps, engine.resolved(), engine.answers.accepted)

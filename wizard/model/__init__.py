@@ -19,6 +19,7 @@ from mailwizard.model.host import (
     Platform,
     Preseed,
     SecretRef,
+    Tier,
 )
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Step",
     "Subject",
     "TakesSecrets",
+    "Tier",
     "worst",
 ]
 

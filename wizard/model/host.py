@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 
@@ -49,6 +50,16 @@ class SecretRef:
     file: str = ""
 
 
+class Tier(StrEnum):
+    """What is known about a system, beyond its names."""
+
+    PROVEN = "proven"
+    """Real hosts are set up by the tests."""
+    EXPECTED = "expected"
+    """Packages of a proven one under other habits, which were tried on look-alike hosts."""
+    DATA = "data only"
+
+
 class Preseed(Protocol):
     """What must be in place before a role's packages are unpacked."""
 
@@ -68,7 +79,9 @@ class Platform(Protocol):
     @property
     def version(self) -> str: ...
     @property
-    def proven(self) -> bool: ...
+    def name(self) -> str: ...
+    @property
+    def tier(self) -> Tier: ...
     @property
     def dovecot(self) -> str: ...
     @property

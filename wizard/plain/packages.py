@@ -27,22 +27,23 @@ class Packages:
         self._engine = engine
         self._terminal = terminal
         self._wanted = wanted
-        self._agreed = False
+        self._agreed: set[str] = set()
         self._events: SimpleQueue[Event | None] = SimpleQueue()
         self._crash: BaseException | None = None
         self._under_way = self._failed = False
 
     def offer(self, *own: str, assume_yes: bool) -> None:
-        """Name what is missing, ask once for consent, and begin; raises BadAnswer and Leave.
+        """Name what is missing, ask for consent once for each package, and begin; raises Leave.
 
         Those of all steps come together; once that failed, the step in hand brings its own.
         """
         steps = own if own and self._failed else tuple(self._wanted())
         if self._under_way or not (missing := self._engine.missing_packages(steps)):
             return
-        if not (self._agreed or assume_yes):
-            self._ask(missing)
-        self._agreed = True
+        new = [name for name in missing if name not in self._agreed]
+        if new and not assume_yes:
+            self._ask(new)
+        self._agreed.update(missing)
         self._under_way = True
         work = threading.Thread(target=self._work, args=(steps,), name="packages", daemon=True)
         work.start()

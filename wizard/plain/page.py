@@ -8,6 +8,7 @@ from enum import Enum, auto
 from mailwizard import show
 from mailwizard.errors import WizardError
 from mailwizard.events import Event, Failed, Gate, ProbeDone, Proposed
+from mailwizard.heard import Heard
 from mailwizard.model import Step
 from mailwizard.plain.contract import Engine
 from mailwizard.plain.form import Form
@@ -43,6 +44,7 @@ class Page:
         terminal: Terminal,
         packages: Packages,
         step: Step,
+        heard: Heard,
         *,
         assume_yes: bool = False,
     ) -> None:
@@ -50,6 +52,7 @@ class Page:
         self._terminal = terminal
         self._packages = packages
         self._step = step
+        self._heard = heard
         self._assume_yes = assume_yes
         self._checks: list[ProbeDone] = []
         self._overwrite: frozenset[str] = frozenset()
@@ -207,6 +210,7 @@ class Page:
         well = True
         for event in stream:
             self._terminal.event(event)
+            self._heard.take([event])
             if isinstance(event, Proposed):
                 self._engine.set_enabled(event.proposal, True)
                 self._terminal.say("It is switched on; at its turn it can be left out again.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mailwizard.errors import BadUsage
 from mailwizard.plain.contract import Engine
 from mailwizard.plain.terminal import Terminal
+from mailwizard.stages import State
 
 LABEL = "DNS records: what is needed, and what is there"
 _MORE = """\
@@ -18,10 +18,9 @@ Waiting until all servers have them:
 
 def show_records(engine: Engine, terminal: Terminal) -> None:
     """Show every record beside what is answered, until the person goes on; changes nothing."""
-    try:
-        needed = engine.records()
-    except BadUsage as error:
-        terminal.problem(error)
+    needed = engine.records()
+    if not needed:
+        terminal.say("\nNo record is known yet: they begin with this host's full name.")
         return
     # slow to load, and seldom needed
     from mailwizard.dnsdesk import table
@@ -31,6 +30,8 @@ def show_records(engine: Engine, terminal: Terminal) -> None:
         terminal.say("Asking the zones' own servers, this host's resolver and public ones ...\n")
         found = engine.look_up(needed)
         terminal.lines(table(found, colour=terminal.colour, width=terminal.width))
+        if any(status.state is State.PENDING for status in engine.states()):
+            terminal.say("\nFrom the answers so far; steps ahead add theirs, such as the DKIM key.")
         terminal.say(f"\n{_MORE}")
         if terminal.choose("DNS records. What next?", ("Go on", "Ask again")) == 0:
             return

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from mailwizard import show
+from mailwizard import closing, show
 from mailwizard.errors import BadAnswer, WizardError
+from mailwizard.heard import Heard
 from mailwizard.model import Step
 from mailwizard.plain.contract import Engine
 from mailwizard.plain.keys import signing_keys
@@ -50,6 +51,7 @@ class Walk:
         self._engine = engine
         self._terminal = terminal
         self._assume_yes = assume_yes
+        self._heard = Heard()
         self._packages = Packages(engine, terminal, lambda: [step.id for step in self._wanted()])
 
     def run(self) -> int:
@@ -78,7 +80,8 @@ class Walk:
         begun = self._begun()
         failed = [each for each in self._wanted() if each.id in begun and not self._holds(each)]
         self._status()
-        nearest = failed[0].id if failed else self._engine.next_step()
+        first = self._engine.next_step()
+        nearest = failed[0].id if failed and first is None else first
         go_on = f"Go on with {nearest}" if nearest else "Finish"
         choices: tuple[tuple[str, Callable[[], bool | None]], ...] = (
             (go_on, lambda: self._steps_from(self._place(nearest))),
@@ -181,8 +184,23 @@ class Walk:
         self._status()
         if self._engine.next_step() is None:
             self._terminal.say("\nEvery step is verified by its checks.")
+            self._open_points()
         self._terminal.lines(_LATER.splitlines())
         return self.exit_code()
+
+    def _open_points(self) -> None:
+        """What does not work yet, or could not be asked: the DNS itself is asked once more."""
+        self._terminal.say("\nThe DNS is being asked ...")
+        _, said = closing.dns_verdict(self._engine.look_up(self._engine.records()))
+        self._terminal.lines(show.fold(said, self._terminal.width))
+        points = closing.open_points(self._heard.verdicts)
+        points = [one for one in points if not one.id.startswith(f"{closing.RECORDS}:")]
+        if points:
+            self._terminal.say("\nStill open:")
+        for one in points:
+            word = show.VERDICT_WORDS[one.result.outcome]
+            text = f"{one.title}: {one.result.said}"
+            self._terminal.lines(show.marked(word, text, width=self._terminal.width))
 
     def _status(self) -> None:
         colour, width = self._terminal.colour, self._terminal.width
@@ -201,4 +219,11 @@ class Walk:
         return ids.index(step_id) if step_id in ids else len(ids)
 
     def _page(self, step: Step) -> Page:
-        return Page(self._engine, self._terminal, self._packages, step, assume_yes=self._assume_yes)
+        return Page(
+            self._engine,
+            self._terminal,
+            self._packages,
+            step,
+            self._heard,
+            assume_yes=self._assume_yes,
+        )

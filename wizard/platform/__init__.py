@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mailwizard.errors import HostRefused
-from mailwizard.model import Platform
+from mailwizard.model import Platform, Tier
 from mailwizard.platform import debian, el, suse
 from mailwizard.platform.base import Distribution, Preseed
 
-__all__ = ["KNOWN", "Distribution", "Preseed", "detect", "supported"]
+__all__ = ["KNOWN", "Distribution", "Preseed", "detect", "named", "supported"]
 
 REMOVE = {
     "debian": ("apt-get", "purge"),
@@ -34,9 +34,13 @@ def detect(os_release: str) -> Distribution:
 
 def supported() -> str:
     """The systems that are known, for a refusal."""
-    proven = ", ".join(each.name for each in KNOWN if each.proven)
-    others = ", ".join(dict.fromkeys(each.name for each in KNOWN if not each.proven))
-    return f"Supported: {proven}. Prepared, but not yet proven: {others}."
+    proven, expected, data = (named(tier) for tier in Tier)
+    return f"Supported: {proven}. Expected to work: {expected}. Known as data only: {data}."
+
+
+def named(tier: Tier) -> str:
+    """The systems of a tier."""
+    return ", ".join(dict.fromkeys(each.name for each in KNOWN if each.tier is tier))
 
 
 def _covers(release: Distribution, version: str) -> bool:

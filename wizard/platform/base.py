@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from mailwizard.model import Tier
+
 T = TypeVar("T")
 
 
@@ -38,7 +40,7 @@ class Distribution:
     path_names: Mapping[str, str]
     user_names: Mapping[str, str]
     codename: str = ""
-    proven: bool = False
+    tier: Tier = Tier.DATA
     preseeds: Mapping[str, Preseed] = field(default_factory=dict)
 
     def packages(self, role: str) -> tuple[str, ...]:

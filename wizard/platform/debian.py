@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mailwizard.model import Tier
 from mailwizard.platform import common
 from mailwizard.platform.base import Distribution, Preseed
 
@@ -110,7 +111,7 @@ TRIXIE = Distribution(
     manager="apt",
     map_type="hash",
     dovecot="2.4",
-    proven=True,
+    tier=Tier.PROVEN,
     package_names=_PACKAGES,
     unit_names=_UNITS,
     path_names=_PATHS,
@@ -136,9 +137,17 @@ NOBLE = replace(
     version="24.04",
     name="Ubuntu 24.04",
     codename="noble",
-    proven=False,
+    tier=Tier.EXPECTED,
+)
+RESOLUTE = replace(
+    TRIXIE,
+    id="ubuntu",
+    version="26.04",
+    name="Ubuntu 26.04",
+    codename="resolute",
+    tier=Tier.EXPECTED,
 )
 
-RASPBIAN = replace(BOOKWORM, id="raspbian", name="Raspberry Pi OS 12", proven=False)
+RASPBIAN = replace(BOOKWORM, id="raspbian", name="Raspberry Pi OS 12", tier=Tier.DATA)
 
-ALL = (TRIXIE, BOOKWORM, NOBLE, RASPBIAN)
+ALL = (TRIXIE, BOOKWORM, RESOLUTE, NOBLE, RASPBIAN)

@@ -19,8 +19,9 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import OptionList
 
-from mailwizard.errors import BadUsage, WizardError
+from mailwizard.errors import WizardError
 from mailwizard.events import Proposed
+from mailwizard.heard import Heard
 from mailwizard.stages import State
 from mailwizard.terminal import SMALLEST
 from mailwizard.trouble import understood
@@ -32,7 +33,7 @@ from mailwizard.tui.frame import Frame
 from mailwizard.tui.packages import Packages
 from mailwizard.tui.palette import commands
 from mailwizard.tui.signals import Exits
-from mailwizard.tui.small import TooSmall
+from mailwizard.tui.small import FITS, TooSmall, told
 from mailwizard.tui.textpane import Lines, LogScreen
 from mailwizard.tui.theme import theme_for
 from mailwizard.tui.widgets import HasCursor
@@ -77,8 +78,10 @@ class WizardApp(App[None]):
         self.clock = clock
         self.packages = Packages(engine, self, clock)
         self.states: dict[str, State] = {step.id: State.PENDING for step in engine.steps}
+        self.heard = Heard()
         self.stream: Stream | None = None
         self.consent: tuple[str, ...] = ()
+        self.agreed: set[str] = set()
         self.exits = Exits(self.stop, self.close)
         self.crash_said = ""
         self._since = 0.0
@@ -123,18 +126,15 @@ class WizardApp(App[None]):
             raise event.crash
 
     async def bring_packages(self, step_ids: Sequence[str] = ()) -> None:
-        """Start the transaction if consent was given, something is missing, and none runs.
-
-        Without an answer that a step needs to name its packages there is nothing to start yet.
-        """
+        """Start the transaction if all that is missing was agreed to, and none runs."""
         wanted = tuple(step_ids) or self.consent
         if not wanted or self.packages.running:
             return
-        with suppress(BadUsage):
-            if await self.desk.ask(partial(self.engine.missing_packages, wanted)):
-                self.packages.request(wanted)
-            elif not self.packages.running:
-                self.packages.failed = None  # somebody has mended it meanwhile
+        missing = await self.desk.ask(partial(self.engine.missing_packages, wanted))
+        if missing and self.agreed.issuperset(missing):
+            self.packages.request(wanted)
+        elif not missing and not self.packages.running:
+            self.packages.failed = None  # somebody has mended it meanwhile
 
     async def reload_states(self) -> None:
         """Ask where every step stands."""
@@ -270,6 +270,13 @@ class WizardApp(App[None]):
         except SuspendNotSupported:
             self.say("This terminal cannot be handed over; open a second one.")
         self.action_redraw()
+        self.on_app_focus()
+
+    def on_app_focus(self) -> None:
+        """Judge the answers again: what was wrong may have been mended in a shell meanwhile."""
+        for screen in self.screen_stack:
+            if isinstance(screen, Frame):
+                screen.judge_anew()
 
     @work(exclusive=True, group="undo")
     async def action_undo_step(self, step_id: str) -> None:
@@ -341,8 +348,8 @@ class WizardApp(App[None]):
             self.push_screen(TooSmall())
         elif not small and shown is self.screen:
             self.pop_screen()
-        if not small and (size.width < 80 or size.height < 24):
-            self.say(f"This terminal is {size.width}x{size.height}; all of it fits from 80x24 on.")
+        if not small and ((text := told(size)) or self._said.endswith(FITS)):
+            self.say(text)
 
     def stop(self, code: int) -> None:
         """End because somebody outside said so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -55,15 +56,26 @@ class Confirm(Dialog[bool]):
 
 
 class ConfirmApply(Confirm):
-    """Every change of the step in full, before anything is changed."""
+    """Every change of the step in full, before anything is changed; new packages first."""
 
-    def __init__(self, title: str, items: tuple[PlanItem, ...]) -> None:
+    def __init__(
+        self,
+        title: str,
+        items: tuple[PlanItem, ...],
+        packages: Sequence[str] = (),
+        left: Sequence[str] = (),
+    ) -> None:
         count = f"{len(items)} change{'s' if len(items) != 1 else ''}"
+        text = words.plan(items)
+        if packages:
+            names = ", ".join(packages)
+            told = "\n".join([f"Packages to install first: {names}", *left])
+            text = Content.assemble((told, "bold"), "\n\n", text)
         super().__init__(
             f"{title}: {count} to make",
-            words.plan(items),
+            text,
             safe="Not yet",
-            go=f"Make {count}",
+            go=f"Make {count}" if items else "Install, then check",
             note="Each change is recorded first and can be undone. PgUp and PgDn scroll.",
         )
 

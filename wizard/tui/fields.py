@@ -66,7 +66,7 @@ class AnswerField(Vertical):
     def __init__(self, question: Question, value: Any) -> None:
         super().__init__(classes="field")
         self.question = question
-        self.touched = False
+        self.touched = self.complained = False
         self._value = value
 
     def compose(self) -> ComposeResult:
@@ -107,6 +107,7 @@ class AnswerField(Vertical):
     def judge(self, problem: str | None = None) -> bool:
         """Show the verdict, of the field itself or one that was given; whether it is right."""
         wrong = self.problem() or (problem or "")
+        self.complained = bool(wrong)
         # Nobody is told off for what was not asked yet.
         untouched = wrong and not self.touched and not self.typed().strip()
         word = TO_DO if untouched else WRONG if wrong else OK
@@ -175,11 +176,9 @@ class LinesField(AnswerField):
     """A table or a list of records, one entry a line."""
 
     def widgets(self) -> ComposeResult:
-        from textual.widgets import TextArea  # a heavy import that most steps do without
+        from mailwizard.tui.area import Area  # a heavy import that most steps do without
 
-        area = TextArea(self.shown(), compact=True, tab_behavior="focus", soft_wrap=True)
-        area.cursor_blink = False
-        yield area
+        yield Area(self.shown())
 
     def shown(self) -> str:
         kind, value = self.question.kind, self._value
@@ -191,9 +190,9 @@ class LinesField(AnswerField):
         return "\n".join(kind.of.show(entry) for entry in value)
 
     def typed(self) -> str:
-        from textual.widgets import TextArea
+        from mailwizard.tui.area import Area
 
-        return self.query_one(TextArea).text
+        return self.query_one(Area).text
 
     def value(self) -> Any:
         return self.question.kind.parse(self.typed())

@@ -78,6 +78,11 @@ class Form(Vertical):
         """The first field that cannot be used as it is."""
         return next((field for field in self.fields if field.problem()), None)
 
+    @property
+    def complained(self) -> bool:
+        """Whether something was wrong with an answer when they were judged."""
+        return any(field.complained for field in self.fields)
+
     @work(exclusive=True, group="save")
     async def save(self) -> None:
         """Save what is right and tell the screen."""

@@ -131,6 +131,9 @@ class Frame(Screen[None]):
     def on_screen_resume(self) -> None:
         self.wizard.show_status()
 
+    def judge_anew(self) -> None:
+        """The host may be another since; here nothing depends on it."""
+
     def let_go(self) -> None:
         """What was only waited for does not begin any more."""
         self.workers.cancel_group(self, "apply")

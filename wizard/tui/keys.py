@@ -103,8 +103,10 @@ class KeysScreen(Dialog[None]):
     async def _look(self) -> None:
         try:
             found = await self.wizard.desk.ask(self.wizard.engine.signing_keys)
-        except BadUsage as error:
-            self._say(f"Not all is answered yet. {error.message}. {error.hint}")
+        except BadUsage:
+            self._say(
+                "No key signs yet: the step that signs mail makes one; F7 has its record then."
+            )
         else:
             self._found = found
             self._say(here(found.said))

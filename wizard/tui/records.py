@@ -16,8 +16,8 @@ from mailwizard.dnsdesk.finding import Finding
 from mailwizard.dnsdesk.how import How
 from mailwizard.dnsdesk.text import described, summary, table, word
 from mailwizard.dnsdesk.waiting import late, pause
-from mailwizard.errors import BadUsage
-from mailwizard.model import Outcome, Record
+from mailwizard.model import Outcome
+from mailwizard.stages import State
 from mailwizard.tui import words
 from mailwizard.tui.desk import Desk
 from mailwizard.tui.frame import Dialog, Keys, paragraphs
@@ -81,18 +81,16 @@ class DnsScreen(Dialog[None]):
     @work(exclusive=True)
     async def _look(self) -> None:
         engine = self.wizard.engine
-        try:
-            records = await self.wizard.desk.ask(engine.records)
-        except BadUsage as error:
-            self._say(f"Not all is answered yet. {error.message}. {error.hint}")
-        else:
+        if records := await self.wizard.desk.ask(engine.records):
             look = partial(engine.look_up, records, patient=self._waiting)
-            self._show(await self._desk.ask(look), records)
+            self._show(await self._desk.ask(look))
+        else:
+            self._say("No record is known yet: they begin with this host's full name.")
         self._asking = False
 
-    def _show(self, found: Sequence[Finding], records: Sequence[Record]) -> None:
+    def _show(self, found: Sequence[Finding]) -> None:
         self._found = found
-        self._say(summary(found))
+        self._say(f"{summary(found)}{self._to_come()}")
         rows = [(str(place), _row(one)) for place, one in enumerate(found)]
         self.query_one(Rows).fill(rows)
         due = late(found)
@@ -100,6 +98,11 @@ class DnsScreen(Dialog[None]):
         if self._waiting and not due:
             self._waiting = False
             self._note("Nothing is left to wait for.")
+
+    def _to_come(self) -> str:
+        """That the steps ahead need more, the key that signs mail among it."""
+        ahead = State.PENDING in self.wizard.states.values()
+        return "\nFrom the answers so far; steps ahead add theirs, such as the DKIM key." * ahead
 
     def action_wait(self) -> None:
         """Ask again and again until every server has what is required; once more: stop."""

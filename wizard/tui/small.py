@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -12,6 +13,15 @@ from mailwizard.terminal import SMALLEST
 
 if TYPE_CHECKING:
     from mailwizard.tui.app import WizardApp
+
+
+FITS = "all of it fits from 80x24 on."
+
+
+def told(size: Size) -> str:
+    """That not all of it fits; empty where it does."""
+    small = size.width < 80 or size.height < 24
+    return f"This terminal is {size.width}x{size.height}; {FITS}" if small else ""
 
 
 class TooSmall(ModalScreen[None]):

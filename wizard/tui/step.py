@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Button
 
-from mailwizard.events import Event, Proposed
+from mailwizard.events import Event, Failed, Proposed
 from mailwizard.model import Outcome
-from mailwizard.stages import StepPlan
+from mailwizard.stages import State, StepPlan
 from mailwizard.tui import words
 from mailwizard.tui.desk import Said, Stream
 from mailwizard.tui.dialogs import AskDrift, ConfirmApply, Notice
@@ -78,24 +78,40 @@ class StepScreen(StepFace):
         return frozenset(replace)
 
     async def _confirmed(self) -> bool:
+        """Consent to the changes, and to packages that were not agreed to with the others."""
+        engine, ask = self.wizard.engine, self.wizard.desk.ask
+        missing = await ask(partial(engine.missing_packages, (self.step.id,)))
+        new = tuple(name for name in missing if name not in self.wizard.agreed)
         pending = self._plan.pending if self._plan else ()
-        if not pending:
+        if not pending and not new:
             return True
-        return await self.app.push_screen_wait(ConfirmApply(self.step.title, pending))
+        left = await ask(partial(engine.mail_left, new))
+        if not await self.app.push_screen_wait(ConfirmApply(self.step.title, pending, new, left)):
+            return False
+        self.wizard.agreed.update(new)
+        self._late = bool(new) and self.wizard.packages.running
+        return True
 
     async def _packages_ready(self) -> bool:
-        packages = self.wizard.packages
         await self.wizard.bring_packages((self.step.id,))
-        if packages.running:
-            self.set_phase(Phase.WAITING)
-            self.run_view.say("Waiting for the packages; F6 shows their log. Esc goes back.")
-            self.query_one("#answers").focus()
-        failed = await packages.finished()
+        failed = await self._packages_ended()
+        if self._late and failed is None:
+            # what was agreed to just now was not in the transaction under way
+            await self.wizard.bring_packages((self.step.id,))
+            failed = await self._packages_ended()
         self.run_view.say("")
         if failed is not None:
             self.run_view.take([failed])
             self._broken()
         return failed is None
+
+    async def _packages_ended(self) -> Failed | None:
+        """Wait for a transaction that is under way; what went wrong in the last one."""
+        if self.wizard.packages.running:
+            self.set_phase(Phase.WAITING)
+            self.run_view.say("Waiting for the packages; F6 shows their log. Esc goes back.")
+            self.query_one("#answers").focus()
+        return await self.wizard.packages.finished()
 
     def _start(self, call: Callable[[], Iterator[Event]], *, checks_only: bool = False) -> None:
         if self.wizard.busy:  # a key is being changed, on the screen above this one
@@ -111,14 +127,19 @@ class StepScreen(StepFace):
     @on(Said)
     async def _said(self, event: Said) -> None:
         event.stop()
+        self.wizard.heard.take(event.events)
         self.run_view.take(event.events)
         for one in event.events:
             if isinstance(one, Proposed):
                 self.wizard.switch_on(one)
         if not event.ended:
             return
-        self.wizard.end(event)
         view = self.run_view
+        if event.crash is None and (view.failed or view.gate):
+            # before the end: until then no other work begins
+            await self.wizard.reload_states()
+            self._show_steps()
+        self.wizard.end(event)
         if view.failed is not None:
             self._broken()
         elif view.gate is None:
@@ -127,10 +148,11 @@ class StepScreen(StepFace):
             self._may_go_on()
         else:
             self._stay_here()
-        await self.wizard.reload_states()
-        self._show_steps()
 
     def _may_go_on(self) -> None:
+        if self.wizard.states[self.step.id] is State.APPLIED:
+            self._not_as_answered()
+            return
         self.set_phase(Phase.OPEN)
         count = len(self.run_view.verdicts)
         self.run_view.say(
@@ -139,6 +161,12 @@ class StepScreen(StepFace):
             )
         )
         self.query_one("#next").focus()
+
+    def _not_as_answered(self) -> None:
+        """The checks prove what is there, and the answers want something else by now."""
+        self.set_phase(Phase.CLOSED)
+        self.run_view.say(f"No check failed, but changes are still to be made. {words.TO_CHANGES}")
+        self.query_one("#answers").focus()
 
     def _stay_here(self) -> None:
         self.set_phase(Phase.CLOSED)

@@ -40,6 +40,7 @@ class StepFace(Frame):
         self.phase = Phase.ASKING
         self._plan: StepPlan | None = None
         self._trouble: WizardError | None = None
+        self._late = False
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="ask", can_focus=False):
@@ -71,6 +72,14 @@ class StepFace(Frame):
     def on_mount(self) -> None:
         self.set_phase(Phase.ASKING)
         self._load()
+
+    def judge_anew(self) -> None:
+        if self.phase is Phase.ASKING and self.form and self.form.complained:
+            self._judge_anew()
+
+    @work(exclusive=True, group="anew")
+    async def _judge_anew(self) -> None:
+        await self._review()
 
     @work(exclusive=True, group="load")
     async def _load(self) -> None:
@@ -192,6 +201,7 @@ class StepFace(Frame):
         field = owner(self.focused)
         hint = self.form.hint(field) if field and self.form else Content("")
         self.query_one("#hint", Static).update(hint)
+        self.judge_anew()
 
     @on(OptionList.OptionSelected)
     def _row_opened(self, event: OptionList.OptionSelected) -> None:

@@ -98,6 +98,7 @@ class UndoScreen(Dialog[bool]):
     @on(Said)
     def _said(self, event: Said) -> None:
         event.stop()
+        self.wizard.heard.take(event.events)
         rows = cast("Rows", self.query_one("#undone"))
         for happened in event.events:
             if isinstance(happened, Undone):

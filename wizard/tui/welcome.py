@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Button, OptionList, Static
 
-from mailwizard.errors import BadUsage
 from mailwizard.events import Failed, ProbeDone, Proposed
 from mailwizard.model import Outcome, Step
 from mailwizard.stages import NOT_BEGUN, State
@@ -55,6 +54,7 @@ class WelcomeScreen(Frame):
         self._heard: list[ProbeDone] = []
         self._failed: Failed | None = None
         self._chosen: set[str] = set()
+        self._missing: tuple[str, ...] = ()
         self._goes_on_at: str | None = None
         self._ready = False
 
@@ -128,6 +128,7 @@ class WelcomeScreen(Frame):
     @on(Said)
     async def _said(self, event: Said) -> None:
         event.stop()
+        self.wizard.heard.take(event.events)
         for one in event.events:
             if isinstance(one, ProbeDone):
                 self._heard.append(one)
@@ -168,12 +169,9 @@ class WelcomeScreen(Frame):
 
     async def _look_for_missing(self) -> None:
         engine, ask = self.wizard.engine, self.wizard.desk.ask
-        try:
-            missing = await ask(partial(engine.missing_packages, self._wanted()))
-            left = await ask(partial(engine.mail_left, missing))
-            said = Content("\n").join([self._consent(missing), *map(Content, left)])
-        except BadUsage:
-            said = Content("The packages are installed while you answer; none is started.")
+        missing = self._missing = await ask(partial(engine.missing_packages, self._wanted()))
+        left = await ask(partial(engine.mail_left, missing))
+        said = Content("\n").join([self._consent(missing), *map(Content, left)])
         self.query_one("#consent", Static).update(said)
         self._ready = not self.wizard.busy
         self.query_one("#begin", Push).disabled = not self._ready
@@ -224,4 +222,5 @@ class WelcomeScreen(Frame):
             self.wizard.say(words.AT_WORK)
         elif self._ready:
             self.wizard.consent = self._wanted()
+            self.wizard.agreed.update(self._missing)
             self.wizard.go_on()

@@ -31,6 +31,8 @@ STATE = {
 
 HERE = (">>", "bold")
 
+TO_CHANGES = "Esc goes back to them; F10 there makes them."
+
 AT_WORK = "Something is at work; wait until it ends."
 
 
