@@ -172,5 +172,7 @@ _BEFORE_MAILBOX = (
 
 def before_mailbox(look: Look) -> Setting | None:
     """What delivers mail before Postfix would look at home_mailbox; None where nothing does."""
-    found = {one.said.partition(" =")[0]: one for one in parameters(look)}
+    # over LMTP Dovecot delivers, which the step of that name sets
+    others = (one for one in parameters(look) if "= lmtp:unix:private/" not in one.said)
+    found = {one.said.partition(" =")[0]: one for one in others}
     return next((found[name] for name in _BEFORE_MAILBOX if name in found), None)
