@@ -44,7 +44,7 @@ HELD = (
     Fault(
         "the queue's disk is too full for mail",
         dict.fromkeys(
-            ("SMTP-09", "SMTP-11", "SMTP-14", "DELIVERY-LIST:sales", "SUB-11"),
+            ("SMTP-09", "SMTP-11", "SMTP-12", "DELIVERY-LIST:sales", "SUB-11"),
             "fail: 452 4.3.1 .* MiB are left on /, which holds /var/spool/postfix, and Postfix",
         ),
         "main queue_minfree=99999999999999",
