@@ -18,6 +18,7 @@ from mailwizard.changes import (
 from mailwizard.fields import AliasName, AliasTarget, EmailAddress, Login, OneOrMore, Table
 from mailwizard.model import Change, Context, Probe, Question, Step
 from mailwizard.platform import facts
+from mailwizard.probes.sampling import LIVE, WIDEST, sampled, spread
 from mailwizard.render import render
 
 # RFC 2142: names that the world writes to; RFC 5321 4.5.1: postmaster always
@@ -29,6 +30,8 @@ ROLES = {
     "webmaster": ["root"],
     "security": ["root"],
 }
+
+FIRST = ("root", "postmaster", "abuse")
 
 
 def entries(context: Context) -> dict[str, list[str]]:
@@ -158,14 +161,42 @@ def plan(context: Context) -> Iterator[Change]:
 def probe(context: Context) -> Iterator[Probe]:
     """Each name is followed to its end, and a message is sent through each kind."""
     domains, table = context.of("postfix")["domains"], entries(context)
-    yield probes.AliasGraph(tuple(table))
-    yield probes.AcceptsRoleMail(tuple(domains))
-    for name in ("root", "postmaster", "abuse", *sorted(context["aliases"])):
-        ends = sorted(end for end in people(name.lower(), table) if "@" not in end)
-        if ends:
-            yield probes.DeliversTo(name, domains[0], tuple(ends))
-    for login, address in context["senders"].items():
-        yield probes.SenderRewritten(login, address, context["root"])
+    ends = {name: tuple(sorted(people(name, table))) for name in table}
+    # whoever reads root's mail may be somebody else by now, on purpose
+    given = {name.lower(): name for name in context["aliases"]}
+    yield probes.AliasGraph(tuple(table), ends=tuple((n, ends[n]) for n in given))
+    yield probes.AcceptsRoleMail(tuple(spread(domains, LIVE)))
+    readers = {
+        name: logins
+        for name in (*FIRST, *sorted(given.values()))
+        if (logins := tuple(end for end in ends[name.lower()] if "@" not in end))
+    }
+    for name in _tried(readers, table):
+        yield probes.DeliversTo(name, domains[0], readers[name])
+    yield from _rewritten(context)
+
+
+def _tried(readers: Mapping[str, Sequence[str]], table: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names that get a message: always the first three, and of all others some of each kind."""
+    kinds = {
+        name: (
+            name if name in FIRST else "",
+            len(logins) > 1,
+            any(target in table for target in table[name.lower()]),
+        )
+        for name, logins in readers.items()
+        if len(logins) <= WIDEST
+    }
+    return sampled(kinds)
+
+
+def _rewritten(context: Context) -> Iterator[Probe]:
+    """Messages of some, and what the table says of all."""
+    senders = context["senders"]
+    if senders:
+        yield probes.SendersMapped(tuple(senders.items()))
+    for login in sampled(dict.fromkeys(senders)):
+        yield probes.SenderRewritten(login, senders[login], context["root"])
 
 
 STEP = Step(

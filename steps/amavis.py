@@ -17,6 +17,7 @@ from mailwizard.changes import (
 )
 from mailwizard.fields import Bool, Choice
 from mailwizard.model import Change, Context, Probe, Question, Step
+from mailwizard.platform.memory import memory as memory_of
 from mailwizard.render import render
 from mailwizard.steps import postfix, submission
 
@@ -234,12 +235,8 @@ def memory_reason(context: Context) -> str:
 
 
 def memory(context: Context) -> int:
-    """All memory of this host, in octets; 0 when that cannot be known (proc(5), meminfo)."""
-    for line in context.look.read("/proc/meminfo").decode("ascii", "replace").splitlines():
-        name, _, value = line.partition(":")
-        if name == "MemTotal":
-            return int(value.split()[0]) * 1024
-    return 0
+    """All memory of this host, in octets; 0 when that cannot be known."""
+    return memory_of(context.look).total
 
 
 def packages(context: Context) -> tuple[str, ...]:

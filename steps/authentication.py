@@ -19,12 +19,16 @@ from mailwizard.fields import Choice, EmailAddress
 from mailwizard.fields.authentication import Selector
 from mailwizard.fields.relays import split
 from mailwizard.model import Change, Context, Probe, Question, Record, Step
+from mailwizard.platform.memory import memory
+from mailwizard.probes.sampling import sampled
 from mailwizard.render import render
 from mailwizard.steps import amavis, hostname, postfix, selectors, submission
 
 VERIFIER, DMARC = 8891, 8893
 OPENDKIM = f"inet:127.0.0.1:{VERIFIER}"
 SPF_SERVICE = "policyd-spf"
+# below so many GiB, far from what hosts are sold with, so many
+SERVERS = ((0.75, 16), (1.5, 32), (3, 64))
 POLICIES = ("none", "quarantine", "reject")
 
 
@@ -45,7 +49,7 @@ def milters(context: Context) -> str:
 def services(context: Context) -> dict[str, str]:
     """The SPF policy service, and the verifier on port 25."""
     program, user = context.platform.path("policyd-spf"), context.platform.user("policyd-spf")
-    spawned = f"{SPF_SERVICE} unix - n n - 0 spawn user={user} argv={program}"
+    spawned = f"{SPF_SERVICE} unix - n n - {servers(context)} spawn user={user} argv={program}"
     found = {f"{SPF_SERVICE}/unix": spawned, "smtp/inet/smtpd_milters": milters(context)}
     if context["signer"] == "opendkim" and filtered(context):
         # behind the filter: what that writes into a message would break the signature
@@ -54,6 +58,16 @@ def services(context: Context) -> dict[str, str]:
             amavis.SIGNED, smtpd_milters=OPENDKIM, receive_override_options=options
         )
     return found
+
+
+def servers(context: Context) -> int:
+    """How many policy servers there may be: each smtpd that is asked by a stranger wants one.
+
+    On a small host they would take the memory of all others; on the rest 100 are no limit
+    (postconf(5), default_process_limit).
+    """
+    gib = memory(context.look).total / 2**30
+    return next((number for least, number in SERVERS if 0 < gib < least), 100)
 
 
 def filtered(context: Context) -> bool:
@@ -68,6 +82,8 @@ def parameters(context: Context) -> dict[str, str]:
         "smtpd_client_restrictions": f"{postfix.RELAY}, "
         f"check_policy_service unix:private/{SPF_SERVICE}",
         f"{SPF_SERVICE}_time_limit": "3600",
+        # whoever has nobody to ask for keeps no policy server from others, and no memory
+        "smtpd_policy_service_max_idle": "5s",
         # what cannot be verified or signed now comes back, or waits: it is not let through so
         "milter_default_action": "tempfail",
         "smtpd_milters": signer,
@@ -139,8 +155,7 @@ def probe(context: Context) -> Iterator[Probe]:
     yield probes.MilterAnswers(VERIFIER, "opendkim")
     signer = context.platform.user(context["signer"])
     yield probes.SigningKeysPrivate(tuple(path for _, _, path in own), signer)
-    for domain, _, _ in own:
-        yield _local(context, domain)
+    yield from _local(context).values()
     domain, selector, path = own[0]
     yield probes.ForeignNotSigned(domain, selector, path, login)
     yield _submitted(context)
@@ -173,12 +188,13 @@ def published(context: Context) -> Iterator[Probe]:
     domains = tuple(context.of("postfix")["domains"])
     if "" in {relay_of(context, domain) for domain in domains}:
         yield probes.Advisory(probes.SpfHello(fqdn, addresses))
+    sent = _local(context)
     for domain, selector, path in keys(context):
         key: Probe = probes.KeyPublished(domain, selector, path)
         ways: list[Probe] = [probes.SpfRelay(domain, one) for one in relays(context, domain)]
         if not relay_of(context, domain):
             ways.insert(0, probes.SpfCovers(domain, addresses, fqdn))
-        proofs = (key, *ways, _local(context, domain))
+        proofs = (key, *ways, *filter(None, [sent.get(domain)]))
         asked: tuple[Probe, ...] = (
             *(key, probes.SpfPublished(domain), probes.SpfLimits(domain), *ways),
             *(probes.DmarcPublished(domain), probes.DmarcEffective(domain, path)),
@@ -192,11 +208,14 @@ def published(context: Context) -> Iterator[Probe]:
     yield probes.Advisory(probes.LongTextsHeard(owners))
 
 
-def _local(context: Context, domain: str) -> Probe:
-    """A message of this domain from a program of this host."""
-    (path,) = (path for own, _, path in keys(context) if own == domain)
-    login = context.of("aliases")["root"]
-    return probes.LocalMailSigned(domain, context["selector"], path, login)
+def _local(context: Context) -> dict[str, Probe]:
+    """A message of each domain, or of some of many, from a program of this host."""
+    paths = {domain: path for domain, _, path in keys(context)}
+    login, selector = context.of("aliases")["root"], context["selector"]
+    return {
+        domain: probes.LocalMailSigned(domain, selector, paths[domain], login)
+        for domain in sampled(dict.fromkeys(paths))
+    }
 
 
 def relay_of(context: Context, domain: str) -> str:

@@ -202,6 +202,23 @@ def configuration(context: Context) -> Iterator[Probe]:
     yield probes.Listeners((25,), FILTERS, {25: ("master",)})
     yield probes.OutgoingIdentity(context.of("hostname")["fqdn"], hostname.addresses(context))
     yield probes.QueueLeft()
+    yield probes.NothingElsewhere(claimed(context))
+    yield probes.TextFiles()
+
+
+def claimed(context: Context) -> frozenset[str]:
+    """Parameters that lead mail where the answers of other steps say."""
+    found: set[str] = set()
+    if context.answers.get("protection", {}).get("header_checks"):
+        found |= {"header_checks"}
+    if context.answers.get("relay", {}).get("enabled"):
+        found |= {"relayhost", "sender_dependent_relayhost_maps"}
+        found |= {"sender_dependent_default_transport_maps"}
+    if context.answers.get("amavis", {}).get("enabled"):
+        found |= {"content_filter", "receive_override_options"}
+    if "lmtp" in context.answers.get("dovecot", {}).get("protocols", ()):
+        found |= {"mailbox_transport"}
+    return frozenset(found)
 
 
 def conversation(context: Context) -> Iterator[Probe]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mailwizard import probes
 from mailwizard.changes import (
@@ -16,6 +16,7 @@ from mailwizard.changes import (
 from mailwizard.fields import Bool, Choice, Listing
 from mailwizard.maincf import postconf
 from mailwizard.model import Change, Context, Probe, Question, Record, SecretRef, Step
+from mailwizard.probes.sampling import sampled
 from mailwizard.render import render
 from mailwizard.steps import aliases, certificates, dovecot
 
@@ -79,39 +80,45 @@ def line(entry: str, opts: dict[str, str]) -> str:
 def parameters(context: Context) -> dict[str, str]:
     """What both ports share."""
     folder, maps = context.platform.path("postfix"), context.platform.map_type
+    table, domains = f"{maps}:{folder}/sender_login", f"regexp:{folder}/sender_login.regexp"
     return {
         "smtpd_sasl_type": "dovecot",
         "smtpd_sasl_path": "private/auth",
         "smtpd_sasl_security_options": "noanonymous",
-        "smtpd_sender_login_maps": f"{maps}:{folder}/sender_login, "
-        f"regexp:{folder}/sender_login.regexp",
+        # a name is somebody's in every domain of ours: one line, however many domains there are
+        "smtpd_sender_login_maps": f"{table}, pipemap:{{{domains}, {table}}}, {domains}",
         "local_header_rewrite_clients": "permit_inet_interfaces, permit_sasl_authenticated",
         "always_add_missing_headers": "yes",
     }
 
 
 def owners(context: Context) -> dict[str, list[str]]:
-    """Which logins may use an address that is not simply their own name."""
+    """Which logins may use a name in our domains, or an address, that is not their own name."""
     elsewhere = Context("aliases", context.answers, context.look)
     table = aliases.entries(elsewhere)
     found: dict[str, list[str]] = {}
-    for domain in context.of("postfix")["domains"]:
-        for name in table:
-            ends = sorted(end for end in aliases.people(name, table) if "@" not in end)
-            if ends:
-                found[f"{name}@{domain}"] = ends
+    for name in table:
+        ends = sorted(end for end in aliases.people(name, table) if "@" not in end)
+        if ends:
+            found[name] = ends
     for login, address in context.of("aliases")["senders"].items():
-        found[address] = sorted({login, *found.get(address, [])})
+        name, _, domain = address.partition("@")
+        own = found.get(name, []) if domain in context.of("postfix")["domains"] else []
+        found[address] = sorted({login, *own})
     return found
 
 
 def senders(context: Context) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Whose each address is, those of people first."""
+    """Whose each address in the first domain is, and what else people write under."""
     domain = context.of("postfix")["domains"][0]
     people = dovecot.people(Context("dovecot", context.answers, context.look))
-    own = {f"{login}@{domain}": [login] for login in people}
+    own = {f"{login}@{domain}": (login,) for login in people}
+    named = {
+        name if "@" in name else f"{name}@{domain}": tuple(ends)
+        for name, ends in owners(context).items()
+    }
     # an alias that has somebody's name takes his address from him
-    return tuple((address, tuple(ends)) for address, ends in {**own, **owners(context)}.items())
+    return tuple((own | named).items())
 
 
 def plan(context: Context) -> Iterator[Change]:
@@ -184,10 +191,20 @@ def conversation(
     if context["sender_login_match"]:
         others = senders(context)
         yield probes.OnlyOwnSender(accounts, domain, name, trust, others=others, ports=ports)
-        known = {login for login, _ in accounts}
-        owned = ((ends[0], address) for address, ends in owners(context).items())
-        mine = tuple((login, address) for login, address in owned if login in known)
+        mine = aliased(context, [login for login, _ in accounts])
         yield probes.AliasAsSender(accounts, domain, name, trust, addresses=mine, ports=ports)
+
+
+def aliased(context: Context, logins: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Some addresses beside their own under which these logins may write, in every domain."""
+    domains = context.of("postfix")["domains"]
+    owned = {name: ends[0] for name, ends in owners(context).items() if ends[0] in logins}
+    addresses: dict[str, str] = {}
+    for number, (name, login) in enumerate(owned.items()):
+        domain = domains[number % len(domains)]
+        addresses[name if "@" in name else f"{name}@{domain}"] = login
+    chosen = sampled({one: (one in owned, login) for one, login in addresses.items()})
+    return tuple((addresses[one], one) for one in chosen)
 
 
 def records(context: Context) -> Iterator[Record]:

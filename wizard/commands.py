@@ -74,8 +74,9 @@ def plan(options: argparse.Namespace) -> int:
         print(json.dumps(show.plan_json(plans, missing, left), indent=1))
     else:
         colour = show.colour_wanted(sys.stdout)
-        if missing:
-            _print([f"Packages to install: {', '.join(missing)}", *left, ""])
+        install = [f"Packages to install: {', '.join(missing)}"] if missing else []
+        if install or left:
+            _print([*install, *left, ""])
         for one in plans:
             _print(show.plan_lines(one, colour=colour, width=None))
     return 10 if missing or any(one.pending for one in plans) else 0

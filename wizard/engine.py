@@ -222,8 +222,8 @@ class Engine:
         return transaction.due(self.host, self.journal, self._roles(step_ids))
 
     def mail_left(self, missing: Sequence[str]) -> list[str]:
-        """What will be done about mail of a server whose place Postfix takes."""
-        return transaction.mail_left(self.host, missing)
+        """What becomes of mail of a server before Postfix, and settings of others that stay."""
+        return planning.told(self.journal, self.host, missing)
 
     def _roles(self, step_ids: Iterable[str]) -> list[str]:
         found, roles = self._examined()[0], set[str]()

@@ -17,7 +17,7 @@ _DEFAULT = "/etc/firewalld/firewalld.conf"
 def zones(look: Look) -> tuple[str, ...]:
     """The default zone, and those of the links to the world: strangers come in by these."""
     asked = look.ask(["firewall-cmd", "--get-default-zone"]).out.strip()
-    settings = look.read(_DEFAULT).decode()
+    settings = look.read(_DEFAULT).decode("utf-8", "surrogateescape")
     named = re.search(r"^DefaultZone=(\S+)", settings, re.MULTILINE)
     found = [asked or (named[1] if named else "public")]
     for family in ("-4", "-6"):

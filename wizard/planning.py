@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailwizard import former, keeping, rights
+from mailwizard import elsewhere, former, keeping, rights, transaction
 from mailwizard.errors import BadAnswer, BadUsage
 from mailwizard.events import AlreadySo, Event, StepStarted
 from mailwizard.journal import OUTDATED, Entry, GateRecord, Journal
@@ -36,6 +37,45 @@ class Pending:
     drift: Drift | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What the journal has of a step, read once: a step may have a change for each account."""
+
+    entries: Sequence[Entry]
+    by_title: Mapping[str, Sequence[Entry]]
+    ours: Mapping[str, str]
+    keeps: bool
+
+    @classmethod
+    def of(cls, journal: Journal, step: str) -> _Past:
+        entries = journal.entries(step)
+        by_title: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_title.setdefault(entry.title, []).append(entry)
+        keeps = any(entry.state == keeping.KEPT for entry in journal.entries())
+        return cls(entries, by_title, journal.left_behind(), keeps)
+
+    def cut_short(self, title: str) -> bool:
+        """True when the newest try of this change never got to its end."""
+        tries = self.by_title.get(title, ())
+        return bool(tries) and tries[-1].state == "intent"
+
+    def behind(self, change: Change, plan: Sequence[Change]) -> bool:
+        """True when what it follows was changed after the last time that it was made."""
+        if not change.follows:
+            return False
+        made = (e.id for e in self.by_title.get(change.title, ()) if e.state == "done")
+        served = max(made, default=0)
+        entries = [e for e in self.entries if e.id > served and e.state != keeping.KEPT]
+        if change.follows in _FOLLOWING:
+            # what follows others does not make its like due
+            led = {each.title for each in plan if each.follows in _FOLLOWING}
+            later = plan[plan.index(change) :] if change.follows == "<" else ()
+            led |= {each.title for each in later}
+            return any(e.title not in led for e in entries)
+        return any(change.follows in map(path_of, e.subjects) for e in entries)
+
+
 def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
     """All changes of the step in order; one that follows is due when what it follows is."""
     found: list[Pending] = []
@@ -43,16 +83,18 @@ def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
     left = rights.left_behind(journal)
     plan = (former.cleared(journal, change) for change in step.plan(context))
     changes = [rights.as_left(context.look, change, left) for change in plan]
+    past = _Past.of(journal, step.id)
     for change in changes:
-        due = _cut_short(journal, step.id, change.title) or change.follows in touched
+        due = past.cut_short(change.title) or change.follows in touched
         if change.follows in _FOLLOWING:
             due = due or any(i.due and i.change.follows not in _FOLLOWING for i in found)
-        due = due or _behind(journal, step.id, change, changes)
+        due = due or past.behind(change, changes)
         # last, since it asks the host
         due = due or change.needed(context.look)
-        item = Pending(change, due, drift_of(journal, context.look, change) if due else None)
+        drift = _drift(past.ours, context.look, change) if due else None
+        item = Pending(change, due, drift)
         # what is kept as somebody edited it is not made, and nothing follows it
-        if _kept(journal, context.look, item):
+        if past.keeps and _kept(journal, context.look, item):
             continue
         if due:
             touched |= _paths(context.look, [change])
@@ -123,9 +165,8 @@ def _places(value: Any) -> Iterator[SecretRef]:
             yield from _places(part)
 
 
-def drift_of(journal: Journal, look: Look, change: Change) -> Drift | None:
+def _drift(ours: Mapping[str, str], look: Look, change: Change) -> Drift | None:
     """Parts the change would write that are not as we left them."""
-    ours = journal.left_behind()
     theirs: dict[str, str] = {}
     for subject in change.subjects(look):
         theirs.update(subject.parts(subject.capture(look)))
@@ -142,32 +183,17 @@ def drift_of(journal: Journal, look: Look, change: Change) -> Drift | None:
     )
 
 
-def _cut_short(journal: Journal, step: str, title: str) -> bool:
-    """True when the newest try of this change never got to its end."""
-    tries = [entry for entry in journal.entries(step) if entry.title == title]
-    return bool(tries) and tries[-1].state == "intent"
-
-
-def _behind(journal: Journal, step: str, change: Change, plan: Sequence[Change]) -> bool:
-    """True when what it follows was changed after the last time that it was made."""
-    entries = [entry for entry in journal.entries(step) if entry.state != keeping.KEPT]
-    served = max(
-        (e.id for e in entries if e.title == change.title and e.state == "done"), default=0
-    )
-    if change.follows in _FOLLOWING:
-        # what follows others does not make its like due
-        led = {each.title for each in plan if each.follows in _FOLLOWING}
-        later = plan[plan.index(change) :] if change.follows == "<" else ()
-        led |= {each.title for each in later}
-        return any(e.id > served for e in entries if e.title not in led)
-    paths = ((e.id, set(map(path_of, e.subjects))) for e in entries)
-    return any(number > served for number, names in paths if change.follows in names - {""})
-
-
 def _kept(journal: Journal, look: Look, item: Pending) -> bool:
     """True when the administrator chose to keep these very edits."""
     edited = item.due and item.drift is None and not item.change.follows
     return edited and keeping.is_kept(journal, look, item.change)
+
+
+def told(journal: Journal, look: Look, missing: Iterable[str]) -> list[str]:
+    """What becomes of mail of a server before Postfix, and settings of others that stay."""
+    subjects = [subject for entry in journal.entries() for subject in entry.subjects]
+    ours = {name for one in subjects if one.kind == "main.cf" for name in json.loads(one.name)[1]}
+    return [*transaction.mail_left(look, missing), *elsewhere.told(look, ours)]
 
 
 def kept(journal: Journal, context: Context, step: Step) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from mailwizard.errors import WizardError
 from mailwizard.events import Event, ProbeDone, ProbeStarted
 from mailwizard.model import Host, Outcome, Probe, Result
+from mailwizard.platform.memory import SPARE, memory
 
 GRACE = 1.0
 # for those that are being asked when the run is stopped; a signal is raised again after two seconds
@@ -91,7 +92,8 @@ def _asking(
     begin = 0.0
     while ahead or asked:
         busy = sum(not isinstance(one.probe, Slow) for one in asked.values())
-        if ahead and (busy < SIDE_BY_SIDE or time.monotonic() >= begin):
+        due = busy < SIDE_BY_SIDE or time.monotonic() >= begin
+        if ahead and due and (not asked or _has_room(host)):
             number, (step, probe) = ahead.popleft()
             asked[number] = _Asked(step, probe, time.monotonic())
             begin = time.monotonic() + PATIENCE
@@ -101,7 +103,9 @@ def _asking(
             threads.append(thread)
             thread.start()
             continue
-        answer = _next(answers, asked, begin if ahead else None)
+        # where memory is short each answer gives some back, and so do daemons a moment later
+        again = max(begin, time.monotonic() + PATIENCE) if due else begin
+        answer = _next(answers, asked, again if ahead else None)
         # an answer after the deadline comes too late
         if answer and answer[0] in asked:
             number, result, seconds = answer
@@ -109,6 +113,12 @@ def _asking(
             yield ProbeDone(
                 one.step, one.probe.id, one.probe.title, one.probe.by_hand, result, seconds
             )
+
+
+def _has_room(host: Host) -> bool:
+    """Whether another question may be asked beside others: each makes daemons start processes."""
+    found = memory(host)
+    return not found.total or found.available > SPARE
 
 
 def _turn(numbered: tuple[int, tuple[str, Probe]]) -> tuple[bool, bool, float]:

@@ -23,6 +23,10 @@ _SIX = re.compile(rb"^IPV6=\"?no", re.MULTILINE | re.IGNORECASE)
 _ANY = {4: "0.0.0.0/0", 6: "::/0"}
 
 
+def _text(look: Look, path: str) -> str:
+    return look.read(path).decode("utf-8", "surrogateescape")
+
+
 def tuples(text: str) -> tuple[str, ...]:
     """The rules of a file, without their comments."""
     return tuple(found[1] for found in _TUPLE.finditer(text))
@@ -30,13 +34,13 @@ def tuples(text: str) -> tuple[str, ...]:
 
 def there(look: Look) -> tuple[str, ...]:
     """All rules."""
-    return tuple(each for path in FILES for each in tuples(look.read(path).decode()))
+    return tuple(each for path in FILES for each in tuples(_text(look, path)))
 
 
 def speaks_of(look: Look, port: int) -> bool:
     """Whether somebody else has decided about a port already."""
     for path in FILES:
-        for found in _TUPLE.finditer(look.read(path).decode()):
+        for found in _TUPLE.finditer(_text(look, path)):
             ports = found[1].split()[2]
             theirs = (found[2] or "") != MARK.encode().hex()
             if theirs and any(_holds(part, port) for part in ports.split(",")):
@@ -91,7 +95,7 @@ def spent(look: Look, openings: Sequence[Opening]) -> tuple[str, ...]:
     found = [
         rule
         for path in FILES
-        for rule, comment in _TUPLE.findall(look.read(path).decode())
+        for rule, comment in _TUPLE.findall(_text(look, path))
         if comment == MARK.encode().hex() and _OURS.fullmatch(rule) and deleting(rule) not in kept
     ]
     ssh = sshd_ports(look) if found else ()

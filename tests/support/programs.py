@@ -138,14 +138,15 @@ def getent(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
         return Completed(tuple(argv), 127, "", "not recorded")
     listed = look.answers.get("getent passwd")
     recorded = listed.out.splitlines() if listed else []
-    made = look.memory.get("accounts", "").splitlines()
-    found = [line for line in (*recorded, *made) if line.startswith(f"{argv[2]}:")]
+    found = [line for line in recorded if line.startswith(f"{argv[2]}:")]
     return Completed(tuple(argv), 0 if found else 2, "".join(f"{line}\n" for line in found))
 
 
 def useradd(look: RecordedLook, argv: Sequence[str], stdin: str) -> Completed:
     """Make an account."""
-    look.memory["accounts"] = look.memory.get("accounts", "") + f"{argv[-1]}:x:1002:1002\n"
+    listed = look.answers.get("getent passwd", Completed((), 0))
+    row = f"{argv[-1]}:x:1002:1002::/home/{argv[-1]}:/bin/bash\n"
+    look.answers["getent passwd"] = Completed((), 0, listed.out + row)
     return Completed(tuple(argv), 0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support import programs
-from support.recorded import RecordedHost
+from support.recorded import RecordedHost, Written
 
 from mailwizard.answers import Answers
 from mailwizard.model import Completed, Context
@@ -134,6 +134,7 @@ def test_a_circle_of_senders_alone_is_told_once(host: RecordedHost) -> None:
 def test_a_login_that_the_directory_does_not_list(host: RecordedHost) -> None:
     ldap = Completed((), 0, "ldapuser:*:1234500001:100::/home/ldapuser:/bin/bash\n")
     host.answers["getent passwd ldapuser"] = ldap
+    host.files["/etc/nsswitch.conf"] = Written(b"passwd: files ldap\n")
     chosen = 'root = "ldapuser"\naliases = { a = "ldapuser" }\n'
     assert complaints(host, chosen + 'senders = { ldapuser = "l@example.org" }') == []
     assert "ldapuser" not in facts.people(host)

@@ -164,7 +164,7 @@ def test_no_probe_is_loaded_before_it_is_wanted() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     loaded = {name for name in done.stdout.split() if name.startswith("mailwizard.probes.")}
-    common = ("addresses", "deadline", "networks", "postconf", "signingkeys", "verdict")
+    common = ("addresses", "deadline", "networks", "postconf", "sampling", "signingkeys", "verdict")
     kept = {f"mailwizard.probes.{name}" for name in common}
     assert loaded <= kept
     assert not {"dns", "jinja2", "sh", "textual", "questionary"} & set(done.stdout.split())

@@ -18,6 +18,7 @@ from mailwizard import probing
 from mailwizard.errors import HostRefused
 from mailwizard.events import ProbeDone, ProbeStarted
 from mailwizard.model import Outcome, Result
+from mailwizard.platform.memory import SPARE, Memory
 from mailwizard.probes import vantage
 from mailwizard.probing import GRACE, PATIENCE, SIDE_BY_SIDE, ask_all
 
@@ -291,3 +292,25 @@ def test_a_probe_that_never_returns_does_not_hold_up_the_end_of_the_program(
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=HUNG)
+
+
+def test_where_memory_is_short_they_are_asked_one_by_one(
+    host: ToyHost, clock: Clock, answers: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = [SPARE]
+    monkeypatch.setattr(probing, "memory", lambda _: Memory(4 * SPARE, free[0]))
+    lock, now, most = threading.Lock(), 0, 0
+
+    def ask() -> Result:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        answers.until_waited_for()
+        with lock:
+            now -= 1
+        return Result(Outcome.PASS, "alone")
+
+    found = verdicts(host, *(ToyProbe(f"p{n}", ask) for n in range(5)))
+    assert [event.result.said for event in found] == ["alone"] * 5
+    assert most == 1

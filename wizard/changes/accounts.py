@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mailwizard.changes import previews
 from mailwizard.model import Host, Look, Preview, SecretRef, Subject
+from mailwizard.platform import facts
 from mailwizard.subjects import Account
 
 
@@ -31,7 +32,7 @@ class UserAccount:
         return (self.password,)
 
     def needed(self, look: Look) -> bool:
-        return not look.ask(["getent", "passwd", self.login]).ok
+        return not facts.has_login(look, self.login)
 
     def preview(self, look: Look) -> Preview:
         return previews.commands(self._make(), ["chpasswd"])

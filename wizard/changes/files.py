@@ -78,6 +78,10 @@ class Folder:
         return shlex.join(["mkdir", "-p", self.path])
 
 
+# a title is a line for a person, however many entries there are
+_NAMED = 12
+
+
 @dataclass(frozen=True, slots=True)
 class KeyedEntries:
     """A shared file holds these entries (key -> whole line); nobody else's line is touched."""
@@ -88,7 +92,9 @@ class KeyedEntries:
 
     @property
     def title(self) -> str:
-        return f"set {', '.join(self.entries)} in {self.path}"
+        first, more = list(self.entries)[:_NAMED], len(self.entries) - _NAMED
+        others = f" and {more} more" if more > 0 else ""
+        return f"set {', '.join(first)}{others} in {self.path}"
 
     @property
     def follows(self) -> str:

@@ -33,11 +33,11 @@ class Listing(Field):
     def check(self, value: Any) -> list[Any]:
         if not isinstance(value, list | tuple):
             raise ValueError(f"{kind_of(value)} was given; a list in brackets is right")
-        kept: list[Any] = []
+        found: dict[Any, Any] = {}
         for entry in (*value, *self.always):
             checked = self.of.check(entry)
-            if checked not in kept:
-                kept.append(checked)
+            found.setdefault(_frozen(checked), checked)
+        kept = list(found.values())
         if len(kept) < self.least:
             raise ValueError(f"the list is too short; at least {self.least} needed: {self.hint}")
         return kept
@@ -98,10 +98,12 @@ class Table(Field):
         if not isinstance(value, Mapping):
             raise ValueError(f"{kind_of(value)} was given; a table of names is right")
         checked: dict[str, Any] = {}
+        taken: set[str] = set()
         for name, entry in value.items():
             key = self.key.check(name)
-            if key.lower() in map(str.lower, checked):
+            if key.lower() in taken:
                 raise ValueError(f"{quoted(key)} is there twice; one entry is right")
+            taken.add(key.lower())
             checked[key] = _named(key, self.value.check, entry)
         return checked
 
@@ -224,6 +226,13 @@ def entries(text: str) -> Iterator[tuple[str, str]]:
         ends = [match.start() for match in found[1:]] + [len(line)]
         for match, end in zip(found, ends, strict=True):
             yield match[1], line[match.end() : end].strip(" \t,")
+
+
+def _frozen(value: Any) -> Any:
+    """What stands for a value in a set: two that are equal are one."""
+    if isinstance(value, Mapping):
+        return frozenset((name, _frozen(part)) for name, part in value.items())
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
 def _named(name: str, check: Any, value: Any) -> Any:

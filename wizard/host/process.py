@@ -67,7 +67,7 @@ def start(
     questions that are asked of a host would take eight times as much of its processor.
     """
     try:
-        given = stdin.encode()
+        given = stdin.encode("utf-8", "surrogateescape")
     except ValueError:
         return _unfit(argv)
     process = begin(argv, env)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from mailwizard.fields import HostName
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
 PEOPLE_FROM, PEOPLE_TO = 1000, 59999
+_SWITCH = "/etc/nsswitch.conf"
+# whose accounts are all in one list, and in files that can be watched
+_LISTED = {"files", "systemd"}
 
 
 def full_name(look: Look) -> str | None:
@@ -61,14 +64,26 @@ def has_ipv6(look: Look) -> bool:
 
 def has_login(look: Look, name: str, uid_from: int = 0) -> bool:
     """Whether there is this login, with such a number or a higher one."""
-    return any(f[0] == name and int(f[2]) >= uid_from for f in _accounts(look, name))
+    fields = account(look, name)
+    return bool(fields) and int(fields[2]) >= uid_from
+
+
+def account(look: Look, name: str) -> Sequence[str]:
+    """The seven fields of a login as in passwd(5); empty where there is none."""
+    if _sources(look) <= _LISTED:
+        # thousands may be asked for, one after the other
+        everybody = passwd(look)
+        if everybody.ok:
+            return _by_name(everybody.out).get(name, ())
+    return _by_name(passwd(look, name).out).get(name, ())
 
 
 def people(look: Look) -> list[str]:
     """Logins of persons, the oldest first, as far as the host lists them."""
     found = [
         (int(fields[2]), fields[0])
-        for fields in _accounts(look)
+        # a directory (LDAP, SSSD) mostly lists nobody, but knows whom it is asked for
+        for fields in _by_name(passwd(look).out).values()
         if PEOPLE_FROM <= int(fields[2]) <= PEOPLE_TO
         and not fields[6].endswith(("/nologin", "/false"))
     ]
@@ -80,15 +95,23 @@ def passwd(look: Look, *names: str) -> Completed:
 
     Asked once for one state of the files, where nobody else knows accounts (nsswitch.conf(5)).
     """
-    switch = look.read("/etc/nsswitch.conf").decode("utf-8", "replace").splitlines()
-    sources = next((line.split()[1:] for line in switch if line.startswith("passwd:")), ["files"])
-    files = ("/etc/passwd", "/etc/nsswitch.conf") if {*sources} <= {"files", "systemd"} else ()
+    files = ("/etc/passwd", _SWITCH) if _sources(look) <= _LISTED else ()
     return look.ask(["getent", "passwd", *names], of=files)
 
 
-def _accounts(look: Look, *names: str) -> Iterator[list[str]]:
-    # a directory (LDAP, SSSD) mostly lists nobody, but knows whom it is asked for
-    for line in passwd(look, *names).out.splitlines():
-        fields = line.split(":")
-        if len(fields) == 7 and fields[2].isdigit():
-            yield fields
+def _sources(look: Look) -> set[str]:
+    """Who knows accounts."""
+    switch = look.read(_SWITCH).decode("utf-8", "replace").splitlines()
+    found = (line.split()[1:] for line in switch if line.startswith("passwd:"))
+    return set(next(found, ["files"]))
+
+
+@lru_cache(maxsize=16)
+def _by_name(listed: str) -> Mapping[str, Sequence[str]]:
+    rows = (tuple(line.split(":")) for line in listed.splitlines())
+    found: dict[str, Sequence[str]] = {}
+    for row in rows:
+        if len(row) == 7 and row[2].isdigit() and row[3].isdigit():
+            # of two lines the first one counts (getpwnam(3))
+            found.setdefault(row[0], row)
+    return found

@@ -122,6 +122,7 @@ if TYPE_CHECKING:
         TrustedNetworks,
     )
     from mailwizard.probes.protection import OnlyWeAreWe
+    from mailwizard.probes.redirected import NothingElsewhere
     from mailwizard.probes.relay import RefusesRelay
     from mailwizard.probes.relayhost import RelayTakesUs, RelayTlsEnforced
     from mailwizard.probes.renewal import RenewalFollowed, RenewalRehearsed
@@ -131,7 +132,7 @@ if TYPE_CHECKING:
         ResolverTrusted,
         why_not,
     )
-    from mailwizard.probes.sender import SenderRewritten
+    from mailwizard.probes.sender import SenderRewritten, SendersMapped
     from mailwizard.probes.served import (
         AnySni,
         ServedChain,
@@ -187,6 +188,7 @@ if TYPE_CHECKING:
         HeadersAdded,
         OnlyOwnSender,
     )
+    from mailwizard.probes.textfiles import TextFiles
     from mailwizard.probes.tls import (
         TlsExtras,
         TlsSuites,
@@ -242,11 +244,12 @@ _NAMES = {
     "postfix_config": "CompatibleLevel MapsUsable NothingDeprecated PostfixParses PostfixReadBack",
     "postfix_static": "RelayRestrictions SmugglingSettings TrustedNetworks",
     "protection": "OnlyWeAreWe",
+    "redirected": "NothingElsewhere",
     "relay": "RefusesRelay",
     "relayhost": "RelayTakesUs RelayTlsEnforced",
     "renewal": "RenewalFollowed RenewalRehearsed",
     "resolver": "BlocklistsAnswer OwnResolverAnswers ResolverTrusted why_not",
-    "sender": "SenderRewritten",
+    "sender": "SenderRewritten SendersMapped",
     "served": "AnySni ServedChain ServedIsOnDisk",
     "signed": "ForeignNotSigned LocalMailSigned SubmittedSigned",
     "signingkeys": "SigningKeysPrivate",
@@ -263,6 +266,7 @@ _NAMES = {
         "StartTlsFirst SubmissionLogin SubmissionPorts"
     ),
     "submitted": "AliasAsSender AnyHelo ClientHidden HeadersAdded OnlyOwnSender",
+    "textfiles": "TextFiles",
     "tls": "TlsExtras TlsSuites TlsVersions",
     "vantage": "STRANGERS",
     "verification": "DmarcMeasured ForgedNotSigned ForgedResultsRemoved SignaturesJudged",

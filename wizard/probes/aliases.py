@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import ClassVar
 
 from mailwizard.model import Host, Result
@@ -32,6 +33,10 @@ CUSTOMARY = (
     "mailer-daemon",
 )
 _DEEPEST = 20
+# a login whatever the tables say (aliases(5)); a program, a file, a list
+_NOT_FOLLOWED = ("\\", "|", "/", ":include:")
+# of thousands of names a person reads what is wrong, and how the first ones were followed
+_SHOWN = 200
 _PARAMETERS = ("alias_maps", "mydestination", "recipient_delimiter")
 
 
@@ -47,6 +52,18 @@ class _Walk:
     rows: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
     doubtful: list[str] = field(default_factory=list)
+    ends: set[str] = field(default_factory=set)
+
+    def look_ahead(self, names: Sequence[str]) -> None:
+        """Ask for all that these names lead to, a level at a time: there may be thousands."""
+        for _ in range(_DEEPEST):
+            self.look_up(names)
+            targets = {target for name in names for target in targets_of(self.answers[name])}
+            followed = (one for one in targets if not one.startswith(_NOT_FOLLOWED))
+            further = {local for one in followed if (local := self._local_part(one)) is not None}
+            names = sorted(further - self.answers.keys())
+            if not names:
+                return
 
     def look_up(self, names: Sequence[str]) -> None:
         """Ask every table for all names at once: postalias(1) reads keys from standard input."""
@@ -71,12 +88,14 @@ class _Walk:
         """Judge one target: a login, a file, a program, another alias, or somewhere else."""
         path = " -> ".join((*way, name))
         local = self._local_part(name)
-        if name.startswith(("|", "/", ":include:")):
+        if name.startswith(_NOT_FOLLOWED[1:]):
             self.rows.append(f"{path} (a program, a file or a list: not followed)")
         elif local is None:
+            self.ends.add(name.lower())
             self.rows.append(f"{path} (leaves this host)")
             self.doubtful.append(f"{path} leaves this host")
         elif local in way or len(way) > _DEEPEST:
+            self.ends.add(local)
             self.rows.append(f"{path} (a circle)")
             # local(8) delivers `alice: alice, bob` to the mailbox of alice: not a loop.
             if way[-1:] != (local,) or find_user(self.host, local) is None:
@@ -92,6 +111,7 @@ class _Walk:
             for target in targets:
                 self.follow(target, (*way, local))
             return
+        self.ends.add(local)
         user = find_user(self.host, local)
         if user is None:
             self.rows.append(f"{path} (nobody)")
@@ -101,6 +121,13 @@ class _Walk:
             self.doubtful.append(f"{path} ends in the mailbox of a system account")
         else:
             self.rows.append(f"{path} (login, uid {user.uid})")
+
+    def compare(self, name: str, meant: Sequence[str]) -> None:
+        """Complain of whoever is meant to read this name's mail, and does not get it."""
+        wanted = {one if (local := self._local_part(one)) is None else local for one in meant}
+        if missed := sorted(wanted - self.ends):
+            found = ", ".join(sorted(self.ends)) or "nobody"
+            self.bad.append(f"{name} leads to {found}, and not to {', '.join(missed)}")
 
     def _local_part(self, name: str) -> str | None:
         local, at, domain = name.removeprefix("\\").rpartition("@")
@@ -122,10 +149,14 @@ def targets_of(value: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class AliasGraph:
-    """Every role address ends in the mailbox of somebody who can log in; no circles, no voids."""
+    """Every role address ends in the mailbox of somebody who can log in; no circles, no voids.
+
+    ends: of a name, the logins and addresses that its mail is meant to come to.
+    """
 
     names: tuple[str, ...] = ()
     database: str = ""
+    ends: tuple[tuple[str, tuple[str, ...]], ...] = ()
     id: ClassVar[str] = "OUT-07"
     title: ClassVar[str] = "Every alias ends with a person"
     deadline: ClassVar[float] = 30.0
@@ -134,17 +165,20 @@ class AliasGraph:
     @property
     def by_hand(self) -> str:
         table = self.database or '"$(postconf -xh alias_maps)"'
-        asked = " ".join(dict.fromkeys((*REQUIRED, *self.names)))
+        asked = " ".join(islice(dict.fromkeys((*REQUIRED, *self.names)), 20))
         return f"for name in {asked}; do postalias -q $name {table} || getent passwd $name; done"
 
     def ask(self, host: Host) -> Result:
         try:
             walk = self._start(host)
             asked = tuple(dict.fromkeys((*REQUIRED, *(name.lower() for name in self.names))))
-            walk.look_up([*asked, *CUSTOMARY])
+            walk.look_ahead([*asked, *CUSTOMARY])
             extra = tuple(name for name in CUSTOMARY if walk.answers[name] and name not in asked)
+            meant = dict(self.ends)
             for name in (*asked, *extra):
+                walk.ends.clear()
                 walk.follow(name, ())
+                walk.compare(name, meant.get(name, ()))
         except CannotAsk as trouble:
             return could_not_ask(trouble)
         if walk.bad:
@@ -153,7 +187,7 @@ class AliasGraph:
                 "every role address ends in the mailbox of a person",
                 "The administrator: correct the line in the alias table (/etc/aliases), then run "
                 "newaliases.",
-                walk.rows,
+                walk.rows[:_SHOWN],
             )
         if walk.doubtful:
             return warned(
@@ -161,9 +195,9 @@ class AliasGraph:
                 "mail for root, postmaster and abuse is read by a person on this host",
                 "The administrator: give root an alias to a person's login. Mail forwarded to "
                 "another host often fails its sender's SPF there.",
-                walk.rows,
+                walk.rows[:_SHOWN],
             )
-        return passed(f"{len(asked) + len(extra)} names end with a person", walk.rows)
+        return passed(f"{len(asked) + len(extra)} names end with a person", walk.rows[:_SHOWN])
 
     def _start(self, host: Host) -> _Walk:
         values = Postconf(host).values(*_PARAMETERS)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mailwizard.model import Host, Result
+from mailwizard.platform.memory import SPARE, memory
 from mailwizard.probes.deadline import CannotAsk, Deadline, Filtered, Trouble
 from mailwizard.probes.dialogue import Dialogue, Reply, Transcript
 from mailwizard.probes.postconf import Postconf
@@ -19,6 +20,8 @@ from mailwizard.probes.wire import OverTheWire
 # smtpd_client_connection_count_limit is 50 for each address, and the other probes sit there too
 _FROM_ONE, _FROM_FIRST = 20, 10
 _LONGEST = 300
+# octets that one more smtpd takes
+_EACH = 4 << 20
 _LIMIT = "smtpd_client_connection_count_limit"
 
 
@@ -45,7 +48,8 @@ class ServesMany(OverTheWire):
         idle = conf.values("smtpd_timeout").get("smtpd_timeout", "")
         limit = _processes(conf)
         transcript.note(f"smtpd_timeout = {idle}; processes for port 25: {limit or 'no limit'}")
-        wanted = list(self._places(self._reached(place, clock, transcript)))
+        fitting = self._fewer_where_small(host, transcript)
+        wanted = list(fitting._places(self._reached(place, clock, transcript)))
         with ExitStack() as opened, ThreadPoolExecutor(max_workers=len(wanted)) as pool:
             heard = list(pool.map(lambda one: self._greeting(place, one, clock, opened), wanted))
         served = sum(isinstance(one, Reply) and one.code == 220 for one in heard)
@@ -60,6 +64,15 @@ class ServesMany(OverTheWire):
                 "The administrator: smtpd_timeout = ${stress?{10}:{300}}s, then reload Postfix.",
             )
         return passed(f"{served} connections at once are served; idle ones end after {idle}")
+
+    def _fewer_where_small(self, host: Host, transcript: Transcript) -> ServesMany:
+        """So many as memory allows: a check must not take it from those who run."""
+        found = memory(host)
+        most = max(_FROM_FIRST, (found.available - SPARE) // _EACH)
+        if not found.total or most >= self.connections:
+            return self
+        transcript.note(f"{found.available >> 20} MiB of memory are left: {most} are tried")
+        return replace(self, connections=most)
 
     def _reached(self, place: Seat, clock: Deadline, transcript: Transcript) -> Seat:
         """The seat without an address at which nobody is let in, or nobody listens."""

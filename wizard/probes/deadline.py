@@ -24,6 +24,7 @@ class Trouble(StrEnum):
     NO_VANTAGE = "no vantage"
     UNTRUSTED = "untrusted"
     KEPT_OUT = "kept out"
+    FAULT = "fault"
 
 
 class CannotAsk(Exception):
@@ -48,6 +49,15 @@ class KeptOut(Filtered):
     def __init__(self, sentence: str, expected: str, fix: str) -> None:
         super().__init__(sentence)
         self.kind = Trouble.KEPT_OUT
+        self.expected = expected
+        self.fix = fix
+
+
+class AtFault(CannotAsk):
+    """What was asked for could not be tried, and this host says itself what is wrong with it."""
+
+    def __init__(self, sentence: str, expected: str, fix: str) -> None:
+        super().__init__(Trouble.FAULT, sentence)
         self.expected = expected
         self.fix = fix
 

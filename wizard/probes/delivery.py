@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from typing import ClassVar
 
-from mailwizard.model import Host, Outcome, Result
+from mailwizard import elsewhere
+from mailwizard.model import Host, Look, Outcome, Result
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
 from mailwizard.probes.forwarding import stays_here
 from mailwizard.probes.mailbox import take_out
+from mailwizard.probes.putoff import is_own_fault, own_fault
 from mailwizard.probes.queued import taken_back, unfinished
 from mailwizard.probes.smtp import accepted, envelope
 from mailwizard.probes.vantage import Seat
@@ -25,6 +27,17 @@ _LOOK_AT_QUEUE = (
     "The administrator: `postqueue -p` shows why it waits, `journalctl -t postfix/local -n 20` "
     "where it went; home_mailbox = Maildir/ puts mail where it was looked for."
 )
+
+
+def _look_where(look: Look) -> str:
+    """Advice that knows what comes before home_mailbox on this host (local(8))."""
+    other = elsewhere.before_mailbox(look)
+    if other is None:
+        return _LOOK_AT_QUEUE
+    return (
+        f"The administrator: {other.sentence}, and home_mailbox is not looked at. Take it out, or "
+        "have it deliver to Maildir/ in each home; then reload Postfix."
+    )
 
 
 def message(mark: str, recipient: str) -> bytes:
@@ -74,6 +87,8 @@ class Errand:
         mark = f"mailwizard-{secrets.token_hex(12)}@{STRANGER}"
         receipt = send(heard, self.to, mark)
         heard.talk.quit()
+        if is_own_fault(receipt):
+            raise own_fault(host, f"mail to {self.to}", receipt)
         if not receipt.ok:
             return _refused(self.to, receipt)
         begun = time.monotonic()
@@ -95,7 +110,7 @@ class Errand:
             f"mail to {self.to} was taken ({receipt.first}) but did not reach "
             f"{', '.join(missing)} within {self.wait:.0f} s{where}",
             expected,
-            _LOOK_AT_QUEUE,
+            _look_where(host),
         )
 
     def _look(self, host: Host, login: str, mark: str) -> tuple[str, bool, Transcript]:

@@ -10,6 +10,7 @@ from mailwizard.model import Host
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.mailbox import User, find_user
 from mailwizard.probes.postconf import Postconf, words
+from mailwizard.probes.redirected import not_copied
 
 # where Postfix cannot be asked its own default is looked at (postconf(5))
 _USUAL = "$home/.forward"
@@ -17,6 +18,7 @@ _USUAL = "$home/.forward"
 
 def stays_here(host: Host, *logins: str) -> None:
     """Nothing, where these logins' mail ends in their mailboxes; raises CannotAsk elsewhere."""
+    not_copied(host, *logins)
     paths = list(_paths(host))
     for user in filter(None, (find_user(host, login) for login in logins)):
         for path in paths:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from mailwizard.errors import CommandFailed
 from mailwizard.model import Host, Result
 from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.dialogue import Transcript
-from mailwizard.probes.verdict import could_not_ask
+from mailwizard.probes.putoff import ROOM, short_of_room
+from mailwizard.probes.verdict import could_not_ask, failed, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,13 @@ class HandedIn:
         except CannotAsk as trouble:
             result = could_not_ask(trouble)
         return replace(result, transcript=transcript.lines())
+
+    def _refused(self, host: Host, login: str, error: CommandFailed, expected: str) -> Result:
+        """The verdict over a message that sendmail(1) did not take."""
+        said = f"could not send as {login}: {error.message}"
+        if full := short_of_room(host):
+            return failed(f"{said}; {full}", expected, ROOM)
+        return unknown(said, expected, "See what sendmail(1) says, then check again.")
 
     def _sent(self, host: Host, transcript: Transcript) -> Result:
         """The verdict; raises CannotAsk."""

@@ -95,7 +95,7 @@ def _ufw(host: Host) -> Sequence[str]:
             raise CannotAsk(Trouble.UNREACHABLE, now.err)
         if not now.ok:
             return f"ufw is enabled, but its chain {chain} is not in force", "ufw reload"
-        rules = host.read(path).decode()
+        rules = host.read(path).decode("utf-8", "surrogateescape")
         argv = ["unshare", "--net", "sh", "-c", _RESTORE, "sh", program, chain]
         kept = host.ask(argv, stdin=rules)
         if not kept.ok:

@@ -12,12 +12,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from mailwizard.model import Host
-from mailwizard.probes.deadline import CannotAsk, Trouble
+from mailwizard.probes.deadline import AtFault, CannotAsk, Trouble
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.forwarding import stays_here
 from mailwizard.probes.nexthop import next_hop
-from mailwizard.probes.postconf import Postconf
-from mailwizard.probes.queued import taken_back
+from mailwizard.probes.postconf import Postconf, words
+from mailwizard.probes.queued import HELD, not_come
+from mailwizard.probes.redirected import not_copied
 from mailwizard.probes.vantage import seat
 from mailwizard.probes.whole import take_whole
 
@@ -29,30 +30,43 @@ _ELSEWHERE = (
     "sender_dependent_default_transport_maps",
 )
 _OPEN = ("", "none", "may", "dane")
+_NAMES = (
+    *_ELSEWHERE,
+    "default_transport",
+    "defer_transports",
+    "smtp_tls_security_level",
+    "inet_protocols",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a message is addressed, where it is looked at, and how it is got from there."""
+    """How a message is addressed, where it is looked at, and how it is got from there.
+
+    by: the address that a message is brought to, of somebody whom we only made up.
+    """
 
     where: str
     recipient: Callable[[str], str]
     take: Callable[[str], bytes]
+    by: str = ""
 
     def taken(self, host: Host, mark: str, transcript: Transcript) -> bytes:
         """The message, as on the wire; raises CannotAsk where it does not come."""
         if message := self.take(mark):
             return message
-        waiting = taken_back(host, mark, transcript)
-        why = waiting.sentence if waiting else "`journalctl -t postfix/smtp -n 20` may say why"
-        raise CannotAsk(Trouble.TIMED_OUT, f"the message was not seen {self.where} in time; {why}")
+        said = f"the message was not seen {self.where} in time"
+        why = not_come(host, mark, transcript, said, "mail leaves at once")
+        if self.by and f"[{self.by}]" in why.sentence:
+            # the way to the stranger is ours alone
+            raise CannotAsk(Trouble.NO_VANTAGE, why.sentence)
+        raise why
 
 
 def led_away(host: Host) -> str:
     """What keeps Postfix from bringing a message to the stranger; empty when nothing does."""
-    names = (*_ELSEWHERE, "default_transport", "smtp_tls_security_level", "inet_protocols")
     postconf = Postconf(host)
-    conf = postconf.values(*names) | postconf.overrides().get("smtp/unix", {})
+    conf = postconf.values(*_NAMES) | postconf.overrides().get("smtp/unix", {})
     found = [f"{name} is {conf[name]}" for name in _ELSEWHERE if conf.get(name)]
     if conf.get("default_transport", "smtp").rstrip(":") != "smtp":
         found.append(f"default_transport is {conf['default_transport']}")
@@ -63,12 +77,27 @@ def led_away(host: Host) -> str:
     return found[0] if found else ""
 
 
+def _not_held(host: Host) -> None:
+    """Nothing, where the transport for the world is there, and used; raises AtFault elsewhere."""
+    postconf = Postconf(host)
+    conf = postconf.values(*_NAMES)
+    transport = conf.get("default_transport", "smtp").partition(":")[0]
+    if transport in words(conf.get("defer_transports", "")):
+        said = f"no mail leaves: defer_transports = {conf['defer_transports']}"
+        raise AtFault(said, "defer_transports empty", HELD)
+    known = {row[0] for row in postconf.master() if row[1] == "unix"}
+    if known and transport not in known:
+        said = f"no mail leaves: default_transport = {transport}, which master.cf does not have"
+        raise AtFault(said, f"{transport} unix … smtp in master.cf", HELD)
+
+
 @contextmanager
 def way_out(
     host: Host, login: str, domain: str, *, folder: str, wait: float, transcript: Transcript
 ) -> Iterator[Way]:
     """The way past the stranger, or where there is none the way into the login's mailbox."""
     with ExitStack() as stack:
+        not_copied(host)
         why = led_away(host)
         try:
             way = None if why else stack.enter_context(_past(host, wait, transcript))
@@ -77,6 +106,8 @@ def way_out(
                 raise
             way, why = None, trouble.sentence
         if way is None:
+            # what is looked at inside would not show it
+            _not_held(host)
             transcript.note(f"looked at in the mailbox, not on the way out: {why}")
             stays_here(host, login)
             way = _inside(host, login, domain, folder=folder, wait=wait, transcript=transcript)
@@ -102,4 +133,4 @@ def _past(host: Host, wait: float, transcript: Transcript) -> Iterator[Way]:
             transcript.add("<", head[:6000].decode("utf-8", "replace") or "(did not come)")
             return message
 
-        yield Way("as it leaves", hop.recipient, take)
+        yield Way("as it leaves", hop.recipient, take, hop.address)

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from mailwizard import sanitise
 from mailwizard.model import Host, Look, Result
+from mailwizard.platform.memory import memory
 from mailwizard.probes.addresses import of_routers, on_interfaces, proxied
 from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.networks import is_private
@@ -211,11 +212,8 @@ class MemoryRoom:
     by_hand: ClassVar[str] = "free -m"
 
     def ask(self, host: Host) -> Result:
-        text = host.read("/proc/meminfo").decode("ascii", "replace")
-        found = {
-            name: int(kib) for name, kib in re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)
-        }
-        total, free = found.get("MemTotal", 0) << 10, found.get("MemAvailable", 0) << 10
+        found = memory(host)
+        total, free = found.total, found.available
         if not total:
             return unknown("/proc/meminfo says nothing", "20 % of memory available", "")
         said = f"{free >> 20} of {total >> 20} MiB memory available ({free * 100 // total} %)"

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Host
-from mailwizard.platform.facts import passwd
+from mailwizard.platform.facts import account
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.library import PYTHON
@@ -114,16 +114,8 @@ class Found:
 
 def find_user(host: Host, login: str) -> User | None:
     """The login's numbers and home; None when there is no such login."""
-    asked = passwd(host, login)
-    fields = asked.out.strip().split(":")
-    if (
-        not asked.ok
-        or len(fields) < 7
-        or fields[0] != login
-        or not (fields[2].isdigit() and fields[3].isdigit())
-    ):
-        return None
-    return User(login, int(fields[2]), int(fields[3]), fields[5])
+    fields = account(host, login)
+    return User(login, int(fields[2]), int(fields[3]), fields[5]) if fields else None
 
 
 def folder_of(user: User, folder: str) -> str:

@@ -7,8 +7,8 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mailwizard import sanitise
-from mailwizard.model import Host, Result
+from mailwizard import elsewhere, sanitise
+from mailwizard.model import Host, Look, Result
 from mailwizard.probes.connect import connect, plain_socket
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble, from_os_error
 from mailwizard.probes.verdict import failed, passed
@@ -80,14 +80,26 @@ class MilterAnswers:
         return f"ss -ltnp 'sport = :{self.port}'; journalctl -u {self.program} -n 20"
 
     def ask(self, host: Host) -> Result:
-        del host
         try:
             version = negotiated(self.port, Deadline(self.deadline - 1))
         except CannotAsk as trouble:
             return failed(
                 f"{self.program} does not answer: {trouble.sentence}",
                 "a milter; meanwhile senders are told to come back later, and nothing is lost",
-                f"The administrator: systemctl restart {self.program}; "
-                f"`journalctl -u {self.program} -n 20` says why it stopped.",
+                self._mending(host),
             )
         return passed(f"{self.program} speaks milter protocol {version}")
+
+    def _mending(self, look: Look) -> str:
+        """Advice that knows of a socket that is set elsewhere than in the daemon's own file."""
+        # the last word on the command line counts
+        if found := [one.sentence for one in elsewhere.drop_ins(look, self.program)]:
+            return (
+                f"The administrator: {'; '.join(found)}. What is set there goes before the Socket "
+                f"in {self.program}.conf: take it out, systemctl daemon-reload, systemctl restart "
+                f"{self.program}."
+            )
+        return (
+            f"The administrator: systemctl restart {self.program}; "
+            f"`journalctl -u {self.program} -n 20` says why it stopped."
+        )

@@ -129,7 +129,7 @@ class BounceReturns(HandedIn):
             argv = ["runuser", "-u", self.login, "--", "sendmail", "-i", "--", nobody]
             host.run(argv, stdin=_message(mark, nobody), timeout=20)
         except CommandFailed as error:
-            return unknown(f"could not send as {self.login}: {error.message}", expected, fix)
+            return self._refused(host, self.login, error, expected)
         told = take_out(
             host, self.login, mark, wait=self.wait, transcript=transcript, folder=self.folder
         )

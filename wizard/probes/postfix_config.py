@@ -241,14 +241,12 @@ class MapsUsable:
         conf = Postconf(host, self.config_dir)
         try:
             types = set(conf.ask("-m").out.split())
-            questions = (("-nx",), ("-Px",), ("-x", "alias_maps", "alias_database"))
-            used = "\n".join(conf.ask(*question).out for question in questions)
+            found = tables(conf)
         except CannotAsk as trouble:
             return could_not_ask(trouble)
-        tables = tuple(dict.fromkeys(_tables(used)))
-        bad = [f"{kind}:{path}" for kind, path in tables if kind not in types]
-        missing, stale = _compare(host, tables)
-        rows = [f"{kind}:{path}" for kind, path in tables]
+        bad = [f"{kind}:{path}" for kind, path in found if kind not in types]
+        missing, stale = _compare(host, found)
+        rows = [f"{kind}:{path}" for kind, path in found]
         if bad:
             return failed(
                 f"this Postfix cannot open {', '.join(bad)}",
@@ -266,11 +264,18 @@ class MapsUsable:
                 "The administrator: newaliases for alias tables, postmap for the others.",
                 rows,
             )
-        return passed(f"{len(tables)} tables, all usable and up to date", rows)
+        return passed(f"{len(found)} tables, all usable and up to date", rows)
 
 
 # Postfix makes and fills these by itself.
 _CACHE = re.compile(r"_cache_(?:database|map)$|address_verify_map$")
+
+
+def tables(conf: Postconf) -> tuple[tuple[str, str], ...]:
+    """Type and path of each table in a file that Postfix uses; raises CannotAsk."""
+    questions = (("-nx",), ("-Px",), ("-x", "alias_maps", "alias_database"))
+    used = "\n".join(conf.ask(*question).out for question in questions)
+    return tuple(dict.fromkeys(_tables(used)))
 
 
 def _tables(text: str) -> Iterator[tuple[str, str]]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mailwizard import sanitise
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Host, Result
-from mailwizard.probes.deadline import CannotAsk, Trouble
+from mailwizard.probes.deadline import AtFault, CannotAsk, Trouble
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.verdict import unknown
 
@@ -68,6 +70,23 @@ def taken_back(host: Host, mark: str, transcript: Transcript) -> Waiting | None:
     return waiting
 
 
+HELD = (
+    "Mail waits here until it is mended; nothing is lost. The administrator: the reason names the "
+    "setting or the service (`postconf -n`, `postqueue -p`, `journalctl -t postfix/qmgr -n 20`); "
+    "then `postqueue -f`."
+)
+
+
+def not_come(host: Host, mark: str, transcript: Transcript, said: str, expected: str) -> CannotAsk:
+    """Why a message did not come, to be raised: the queue's own reason, where it has one."""
+    waiting = taken_back(host, mark, transcript)
+    if waiting is None:
+        return CannotAsk(Trouble.TIMED_OUT, said)
+    if waiting.busy:
+        return CannotAsk(Trouble.TIMED_OUT, f"{said}; {waiting.sentence}")
+    return AtFault(f"{said}; {waiting.sentence}", expected, HELD)
+
+
 def unfinished(what: str, wait: float, expected: str) -> Result:
     """The verdict over a message that Postfix was still busy with."""
     return unknown(
@@ -80,16 +99,41 @@ def unfinished(what: str, wait: float, expected: str) -> Result:
 
 def _reason(host: Host, numbers: Sequence[str]) -> str:
     """What the queue manager says of them (postqueue(1), -j)."""
-    for line in host.ask(["postqueue", "-j"], timeout=10).out.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if not isinstance(entry, dict) or entry.get("queue_id") not in numbers:
-            continue
+    entries = list(_entries(host.ask(["postqueue", "-j"], timeout=10).out))
+    mine = [entry for entry in entries if entry.get("queue_id") in numbers]
+    for entry in mine:
         reasons = [to.get("delay_reason", "") for to in entry.get("recipients", ())]
         if entry.get("queue_name") == "hold":
             reasons.append("it was put on hold")
         if reason := next(filter(None, reasons), ""):
             return sanitise.clean(reason, width=200, limit=1)
-    return ""
+    busy = {entry.get("queue_name") for entry in entries if entry not in mine}
+    return next((why for entry in mine if (why := _left_lying(entry, busy))), "")
+
+
+# who takes a message out of a queue (OVERVIEW), and the queues where others would keep him busy
+_TAKERS = {
+    "maildrop": ("pickup(8)", {"maildrop", "incoming", "active"}),
+    "incoming": ("the queue manager, qmgr(8),", {"active"}),
+}
+_UNTOUCHED = 5
+
+
+def _left_lying(entry: Mapping[str, Any], busy: Collection[Any]) -> str:
+    """Whether nobody takes it up, though nobody is busy with others."""
+    taker, others = _TAKERS.get(entry.get("queue_name", ""), ("", set()))
+    arrival = entry.get("arrival_time")
+    lying = isinstance(arrival, int) and time.time() - arrival > _UNTOUCHED
+    if not taker or not lying or others & set(busy):
+        return ""
+    return f"{taker} does not take it out of the folder {entry['queue_name']}"
+
+
+def _entries(out: str) -> Iterator[Mapping[str, Any]]:
+    for line in out.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield entry

@@ -13,6 +13,7 @@ from typing import ClassVar
 from mailwizard.model import Host, Outcome, Result
 from mailwizard.probes.deadline import CannotAsk, Deadline, Filtered, KeptOut, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript, by_hand
+from mailwizard.probes.sampling import LIVE, spread
 from mailwizard.probes.smtp import envelope
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import failed, passed, unknown
@@ -119,7 +120,8 @@ class RefusesRelay(OverTheWire):
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
         del host
         # All at once: where reverse lookups are slow, every greeting is.
-        batches = range(-(-(_CLASSIC + len(self.domains)) // _EACH))
+        own = len(spread(self.domains, LIVE))
+        batches = range(-(-(_CLASSIC + own) // _EACH))
         jobs = [(address, batch) for address in place.addresses for batch in batches]
         with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
             rounds = list(pool.map(lambda job: self._try(place, job[0], job[1], clock), jobs))
@@ -157,7 +159,8 @@ class RefusesRelay(OverTheWire):
         try:
             with self._open(place, address, clock, one.transcript) as heard:
                 name = heard.ehlo.first.split(" ")[0] or address
-                senders = [f"{self.own_login}@{domain}" for domain in self.domains]
+                own = spread(self.domains, LIVE)
+                senders = [f"{self.own_login}@{domain}" for domain in own]
                 every = list(pairs(self.foreign, name, place.literal(address), senders))
                 for pair in every[batch * _EACH : (batch + 1) * _EACH]:
                     one.tried.append((pair, envelope(heard, pair.sender, pair.recipient)))

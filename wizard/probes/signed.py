@@ -11,9 +11,10 @@ from typing import ClassVar
 from mailwizard.errors import CommandFailed
 from mailwizard.model import Host, Outcome, Result
 from mailwizard.probes.credentials import Credential
-from mailwizard.probes.deadline import CannotAsk, Trouble
+from mailwizard.probes.deadline import AtFault, CannotAsk, Trouble
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.leaving import Way, way_out
+from mailwizard.probes.putoff import ROOM, short_of_room
 from mailwizard.probes.signing import KeyInUse, judge, signatures
 from mailwizard.probes.submission_wire import TO_ONESELF, AsUser, Round
 from mailwizard.probes.trust import Trust
@@ -113,7 +114,10 @@ class FromProgram:
         try:
             host.run(argv, stdin=letter(mark, self._author, recipient), timeout=20)
         except CommandFailed as error:
-            raise CannotAsk(Trouble.CLOSED, f"sendmail: {error.message}") from error
+            said = f"sendmail: {error.message}"
+            if full := short_of_room(host):
+                raise AtFault(f"{said}; {full}", "a message is taken", ROOM) from error
+            raise CannotAsk(Trouble.CLOSED, said) from error
         return way.taken(host, mark, transcript)
 
     def _judge(self, host: Host, message: bytes) -> Result:

@@ -16,7 +16,10 @@ from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import failed, passed, unknown, warned
 from mailwizard.probes.wire import Greeted, OverTheWire, outcome_of, refused
 
-_NOT_THE_SERVER = {Trouble.NO_VANTAGE, Trouble.UNREACHABLE, Trouble.DNS, Trouble.KEPT_OUT}
+_NOT_THE_SERVER = {
+    *(Trouble.NO_VANTAGE, Trouble.UNREACHABLE, Trouble.DNS),
+    *(Trouble.KEPT_OUT, Trouble.FAULT),
+}
 _ADMIN = "The administrator, in /etc/postfix/main.cf: "
 
 

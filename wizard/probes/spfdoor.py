@@ -9,6 +9,7 @@ from mailwizard.model import Host, Result
 from mailwizard.probes.deadline import Deadline
 from mailwizard.probes.dialogue import Transcript
 from mailwizard.probes.dns import resolver_of
+from mailwizard.probes.putoff import PutOffByItself
 from mailwizard.probes.smtp import envelope
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import failed, passed, unknown
@@ -38,7 +39,12 @@ class SpfAsked(OverTheWire):
             said = f"{self.forged} forbids nobody to send, so nothing can be tried"
             return unknown(said, "v=spf1 -all", "Check again where the DNS of the world is seen.")
         with self._open(place, place.addresses[0], clock, transcript) as heard:
-            reply = envelope(heard, f"mailwizard@{self.forged}", self.recipient)
+            try:
+                reply = envelope(heard, f"mailwizard@{self.forged}", self.recipient)
+            except PutOffByItself as fault:
+                if fault.reply.code != 451:
+                    raise
+                reply = fault.reply
             heard.talk.quit()
         fix = (
             "The administrator: smtpd_client_restrictions must ask check_policy_service "

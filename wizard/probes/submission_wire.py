@@ -12,7 +12,8 @@ from mailwizard.model import Host, Outcome, Result
 from mailwizard.probes.conversation import Conversation
 from mailwizard.probes.credentials import Accounts, Credential, known, nobody_known
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
-from mailwizard.probes.dialogue import Dialogue, Reply, Transcript
+from mailwizard.probes.dialogue import Reply, Transcript
+from mailwizard.probes.putoff import OwnServer
 from mailwizard.probes.trust import Trust, anybody, begin, smtp_trust
 from mailwizard.probes.vantage import Seat
 from mailwizard.probes.verdict import unknown
@@ -81,7 +82,7 @@ class OverSubmission(Conversation):
         """A conversation inside TLS, after EHLO; without trust nothing is proved."""
         begun, address = time.monotonic(), turn.place.addresses[0]
         sock = turn.place.connect(address, turn.port, turn.clock)
-        with Dialogue(sock, turn.clock, turn.transcript) as talk:
+        with OwnServer(sock, turn.clock, turn.transcript) as talk:
             turn.transcript.note(f"connected to {address} port {turn.port}")
             wrapped = turn.port in self.wrapped
             begin(talk, "" if wrapped else "smtp")

@@ -13,7 +13,7 @@ from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.dialogue import Reply, Transcript
 from mailwizard.probes.forwarding import stays_here
 from mailwizard.probes.mailbox import take_out
-from mailwizard.probes.queued import taken_back
+from mailwizard.probes.queued import not_come
 from mailwizard.probes.smtp import accepted, envelope
 from mailwizard.probes.submission_wire import TO_ONESELF, AsUser, Round
 from mailwizard.probes.trust import Trust
@@ -152,10 +152,9 @@ class Submitted(AsUser):
         )
         turn.transcript.extend(part)
         if not found:
-            waiting = taken_back(turn.host, mark, turn.transcript)
-            said = f"the message did not reach {who.login} within {self.wait:.0f} s"
-            more = f"; {waiting.sentence}" if waiting else " (SMTP-09 says more)"
-            raise CannotAsk(Trouble.TIMED_OUT, f"{said}{more}")
+            said = f"the message did not reach {who.login} within {self.wait:.0f} s (see SMTP-09)"
+            expected = f"in {self.folder} of {who.login}"
+            raise not_come(turn.host, mark, turn.transcript, said, expected)
         return [line[2:] for line in part.lines() if line.startswith("< ")]
 
     def _judge_mail(self, lines: list[str], traces: tuple[str, str]) -> Result:

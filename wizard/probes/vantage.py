@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import ipaddress
+import itertools
 import json
 import math
 import os
@@ -17,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailwizard.errors import CommandFailed
@@ -35,6 +36,9 @@ _CLONE_NEWNET = 0x40000000
 _POOL4 = ipaddress.IPv4Network("198.19.192.0/18")
 _POOL6 = ipaddress.IPv6Network("fd6d:7769:7a00::/40")
 STRANGERS = (str(_POOL4), str(_POOL6))
+# behind the pair of addresses at the beginning of a /24 (a /64), its upper half
+_FIRST, _BLOCK = 126, {4: 25, 6: 121}
+_IPV6_FREEBIND = 78  # ipv6(7), linux/in6.h
 
 
 # No packet leaves this machine: where nothing answers for so long a firewall has dropped it.
@@ -53,6 +57,7 @@ class NoVantage(CannotAsk):
 class Seat:
     """Where a probe sits: how it connects, the server's addresses, and those it is known by.
 
+    make: a socket of that place; call: one that comes from another address each time.
     own: the stranger's own IPv4 address, where the server could bring something; else empty.
     wall: what may stand between him and the server; None for who is no stranger.
     """
@@ -60,6 +65,7 @@ class Seat:
     addresses: tuple[str, ...]
     known_as: tuple[str, ...]
     make: Callable[[socket.AddressFamily], socket.socket] = plain_socket
+    call: Callable[[socket.AddressFamily], socket.socket] = plain_socket
     patience: float = math.inf
     own: str = ""
     wall: Wall | None = None
@@ -76,7 +82,7 @@ class Seat:
             raise self.wall.judged(trouble, address, port, self.known_as) from trouble
 
     def _reach(self, address: str, port: int, deadline: Deadline) -> socket.socket:
-        return connect(address, port, deadline.within(self.patience), self.make)
+        return connect(address, port, deadline.within(self.patience), self.call)
 
     def literal(self, address: str) -> str:
         """The server's own address as in `user@[…]`: of this family, where it has one."""
@@ -98,13 +104,29 @@ class _Link:
     known_as: tuple[str, ...]
     here: tuple[str, ...]
     wall: Wall
+    turn: Iterator[int] = field(default_factory=itertools.count)
 
     def seat(self) -> Seat:
         addresses = (self.near4, self.near6) if self.near6 else (self.near4,)
-        return Seat(addresses, self.known_as, self._socket, _NEAR, self.far4, self.wall)
+        ways = self._socket, self._caller
+        return Seat(addresses, self.known_as, *ways, _NEAR, self.far4, self.wall)
 
     def _socket(self, family: socket.AddressFamily) -> socket.socket:
         return _socket_in(f"/run/netns/{self.space}", family)
+
+    def _caller(self, family: socket.AddressFamily) -> socket.socket:
+        """A log watcher that bans whoever is refused too often never meets the same one twice."""
+        sock = self._socket(family)
+        block = _callers(self.far6 if family == socket.AF_INET6 else self.far4)
+        try:
+            if family == socket.AF_INET6:
+                # the kernel knows the whole block as its own, and none of it by itself
+                sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+            sock.bind((str(block[next(self.turn) % block.num_addresses]), 0))
+        except OSError:
+            sock.close()
+            raise
+        return sock
 
 
 def _socket_in(space: str, family: socket.AddressFamily) -> socket.socket:
@@ -140,6 +162,12 @@ def _setns(fd: int) -> None:
     if libc.setns(fd, _CLONE_NEWNET) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def _callers(far: str) -> Network:
+    """The addresses that a stranger calls from, beside his own."""
+    first = ipaddress.ip_address(far) + _FIRST
+    return ipaddress.ip_network(f"{first}/{_BLOCK[first.version]}")
 
 
 # Probes that run at once need not all fail to make what the first could not.
@@ -284,7 +312,7 @@ def _routed(host: Host) -> Iterator[Network]:
 
 def _pairs4() -> Iterator[tuple[str, str]]:
     while True:
-        base = int(_POOL4.network_address) + 4 * random.randrange(_POOL4.num_addresses // 4)
+        base = int(_POOL4.network_address) + 256 * random.randrange(_POOL4.num_addresses // 256)
         yield str(ipaddress.IPv4Address(base + 1)), str(ipaddress.IPv4Address(base + 2))
 
 
@@ -307,7 +335,7 @@ def _free_pair(
         near, far = (ipaddress.ip_address(one) for one in pair)
         if any(net.prefixlen and (near in net or far in net) for net in taken):
             continue
-        if not any(far in net for net in inside):
+        if not any(one in net for net in inside for one in (far, _callers(pair[1])[0])):
             return pair
         spare = pair
     if not spare[0]:
@@ -325,7 +353,12 @@ def _near_side(link: _Link) -> str:
     pair = f"address {_NEAR_MAC} type veth peer name {link.far} address {_FAR_MAC}"
     ways = _addresses(link.near, (link.near4, link.far4), (link.near6, link.far6), _FAR_MAC)
     add = f"link add {link.near} {pair} netns {link.space}"
-    return "\n".join((f"netns add {link.space}", add, *ways, ""))
+    back = [f"route add {_callers(far)} via {far} dev {link.near} onlink" for far in _fars(link)]
+    return "\n".join((f"netns add {link.space}", add, *ways, *back, ""))
+
+
+def _fars(link: _Link) -> Iterator[str]:
+    yield from filter(None, (link.far4, link.far6))
 
 
 def _far_side(link: _Link) -> str:
@@ -336,7 +369,9 @@ def _far_side(link: _Link) -> str:
     near = {4: link.near4, 6: link.near6}
     back = [(one, near[known.version(one)]) for one in link.here]
     routes = [f"route replace {one} via {via} dev {link.far} onlink" for one, via in back if via]
-    return "\n".join(("link set lo up", *ways, *routes, ""))
+    # (ip-route(8), local: the whole block is his)
+    block = [f"route add local {_callers(far)} dev lo" for far in _fars(link)]
+    return "\n".join(("link set lo up", *ways, *routes, *block, ""))
 
 
 def _addresses(

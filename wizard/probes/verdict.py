@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mailwizard.model import Outcome, Result
-from mailwizard.probes.deadline import CannotAsk, KeptOut
+from mailwizard.probes.deadline import AtFault, CannotAsk, KeptOut
 
 
 def passed(said: str, transcript: Sequence[str] = ()) -> Result:
@@ -35,7 +35,9 @@ def skipped(said: str, transcript: Sequence[str] = ()) -> Result:
 
 
 def could_not_ask(trouble: CannotAsk, transcript: Sequence[str] = ()) -> Result:
-    """The verdict of a question that could not be asked; never pass, never fail."""
+    """The verdict of a question that could not be asked; fail only where the host says why."""
+    if isinstance(trouble, AtFault):
+        return failed(trouble.sentence, trouble.expected, trouble.fix, transcript)
     if isinstance(trouble, KeptOut):
         kept = unknown(trouble.sentence, trouble.expected, trouble.fix, transcript)
         return replace(kept, suggests="firewall")

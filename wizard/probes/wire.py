@@ -15,6 +15,7 @@ from mailwizard.model import Host, Outcome, Result
 from mailwizard.probes.conversation import Conversation
 from mailwizard.probes.deadline import CannotAsk, Deadline, Trouble
 from mailwizard.probes.dialogue import Dialogue, Reply, Transcript, by_hand
+from mailwizard.probes.putoff import OwnServer, is_own_fault
 from mailwizard.probes.vantage import Seat
 
 # RFC 2606 names: nobody's, and no DNS answer can ever make them somebody's.
@@ -70,7 +71,7 @@ class OverTheWire(Conversation):
         """Connect, hear the greeting, say EHLO."""
         begun = time.monotonic()
         sock = place.connect(address, self.port, clock)
-        with Dialogue(sock, clock, transcript) as talk:
+        with OwnServer(sock, clock, transcript) as talk:
             transcript.note(f"connected to {address} port {self.port}")
             greeting = talk.reply(clock.within(_PATIENCE))
             waited = time.monotonic() - begun
@@ -89,7 +90,8 @@ def refused(reply: Reply, *words: str) -> bool:
 
 
 def outcome_of(reply: Reply) -> Outcome:
-    """Pass for what was accepted, unknown for "later", fail for a refusal."""
+    """Pass for what was accepted, unknown for "later", fail for a refusal or a fault of its own."""
     if reply.ok:
         return Outcome.PASS
-    return Outcome.UNKNOWN if 400 <= reply.code < 500 else Outcome.FAIL
+    later = 400 <= reply.code < 500 and not is_own_fault(reply)
+    return Outcome.UNKNOWN if later else Outcome.FAIL

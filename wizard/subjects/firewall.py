@@ -23,7 +23,7 @@ class NftRules:
 
     def capture(self, look: Look) -> Image:
         now = nftables.ours(nftables.listing(look))
-        kept = look.read(nftables.DROP_IN).decode() if now else ""
+        kept = look.read(nftables.DROP_IN).decode("utf-8", "surrogateescape") if now else ""
         return {"rules": now, "script": kept}
 
     def parts(self, image: Image) -> Mapping[str, str]:
@@ -73,7 +73,8 @@ class UfwRules:
                     host.run(ufw.allowing(rule) if rule in old else ufw.deleting(rule))
         for path, program, chain in ufw.FAMILIES:
             if host.ask([program, "-S", chain]).ok:
-                host.run([f"{program}-restore", "-n"], stdin=host.read(path).decode())
+                rules = host.read(path).decode("utf-8", "surrogateescape")
+                host.run([f"{program}-restore", "-n"], stdin=rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mailwizard.model import Host, Image, Look
+from mailwizard.platform import facts
 
 _CHANGED = "StateChangeTimestampMonotonic"
 SHOWN = f"UnitFileState,ActiveState,MainPID,{_CHANGED}"
@@ -177,7 +178,7 @@ class Account:
     name: str
 
     def capture(self, look: Look) -> Image:
-        return {"present": look.ask(["getent", "passwd", self.name]).ok}
+        return {"present": facts.has_login(look, self.name)}
 
     def parts(self, image: Image) -> Mapping[str, str]:
         return {f"account {self.name}": "present" if image["present"] else ""}

@@ -9,6 +9,7 @@ from support.faults.curves import FAULTS as CURVES
 from support.faults.dovecot import FAULTS as DOVECOT
 from support.faults.fault import Fault
 from support.faults.filtering import FAULTS as FILTERING
+from support.faults.held import FAULTS as HELD
 from support.faults.hostname import FAULTS as HOSTNAME
 from support.faults.keys import FAULTS as KEYS
 from support.faults.libraries import FAULTS as LIBRARIES
@@ -20,7 +21,7 @@ from support.faults.submission import FAULTS as SUBMISSION
 __all__ = ["FAULTS", "Bench", "Fault", "bench", "outcomes"]
 
 FAULTS: tuple[Fault, ...] = (
-    *(*HOSTNAME, *NAMES, *POSTFIX, *CONVERSATION, *ALIASES),
+    *(*HOSTNAME, *NAMES, *POSTFIX, *CONVERSATION, *ALIASES, *HELD),
     *(*DOVECOT, *CERTIFICATES, *CURVES),
     *(*SUBMISSION, *PROTECTION, *FILTERING, *AUTHENTICATION, *LIBRARIES, *KEYS),
 )

@@ -64,19 +64,31 @@ FAULTS = (
     ),
     Fault(
         "one of a list is left out",
-        {"DELIVERY-LIST:sales": "fail: did not reach bob within 2 s"},
+        {
+            "DELIVERY-LIST:sales": "fail: did not reach bob within 2 s",
+            "OUT-07": "fail: sales leads to alice, and not to bob",
+        },
         "alias_lines 'sales: alice'",
         options=SHORT,
     ),
     Fault(
         "the list is unknown: its table was not compiled",
-        {"DELIVERY-LIST:sales": "fail: is refused: 550"},
+        {"DELIVERY-LIST:sales": "fail: is refused: 550", "OUT-07": "fail: sales ends nowhere"},
         "cp -p /etc/aliases /root/aliases; no_alias sales; cp -p /root/aliases /etc/aliases",
     ),
     Fault(
         "no table of senders",
-        {"SENDER:alice": "fail: the envelope sender is .*<alice@example.test>"},
+        {
+            "SENDER:alice": "fail: the envelope sender is .*<alice@example.test>",
+            "SENDER-MAPS": "fail: alice is not there, and not alice.liddell@example.test",
+        },
         "main sender_canonical_maps=",
+    ),
+    Fault(
+        "the table has another address for a sender",
+        {"SENDER-MAPS": "fail: alice is alice.other@example.test, and not alice.liddell"},
+        "sed -i s/liddell/other/ /etc/postfix/sender_canonical; "
+        'postmap "$(postconf -xh sender_canonical_maps)"; settled',
     ),
     Fault(
         "senders are rewritten in the header alone",

@@ -29,9 +29,9 @@ class AliasHost(RecordedHost):
         if argv[0] == "postalias":
             found = [f"{key}:\t{self.table[key]}\n" for key in stdin.split() if key in self.table]
             return Completed(tuple(argv), self.code, "".join(found), "postalias: fatal: open")
-        if argv[0] == "getent" and argv[2] in PEOPLE:
-            uid = PEOPLE[argv[2]]
-            return Completed(tuple(argv), 0, f"{argv[2]}:x:{uid}:{uid}::/home/{argv[2]}:/bin/sh\n")
+        if argv[0] == "getent":
+            rows = (f"{name}:x:{n}:{n}::/home/{name}:/bin/sh\n" for name, n in PEOPLE.items())
+            return Completed(tuple(argv), 0, "".join(rows))
         return Completed(tuple(argv), 2)
 
 
@@ -64,6 +64,41 @@ def test_where_names_end(changes: dict[str, str], outcome: Outcome, word: str) -
     result = probes.AliasGraph(("sales",) if "sales" in changes else ()).ask(host)
     assert result.outcome is outcome, result
     assert word in result.said
+
+
+@pytest.mark.parametrize(
+    ("meant", "said"),
+    [
+        ("alice", ""),
+        ("Alice+shop", ""),
+        ("bob", "sales leads to alice, x@far.test, and not to bob"),
+        ("x@far.test", ""),
+    ],
+)
+def test_whoever_is_meant_to_read_it_does(meant: str, said: str) -> None:
+    host = AliasHost()
+    host.table = GOOD | {"sales": "alice, x@far.test"}
+    result = probes.AliasGraph(("sales",), ends=(("sales", (meant,)),)).ask(host)
+    assert (result.said == said, result.outcome is Outcome.FAIL) == (bool(said), bool(said))
+
+
+def test_thousands_are_looked_up_a_level_at_a_time() -> None:
+    host = AliasHost()
+    names = {f"name{n}": f"list{n % 50}" for n in range(20_000)}
+    host.table = GOOD | names | {f"list{n}": "alice, bob" for n in range(50)}
+    asked: list[str] = []
+    ask = host.ask
+
+    def counted(argv: Sequence[str], **options: Any) -> Completed:
+        asked.append(argv[0])
+        return ask(argv, **options)
+
+    host.ask = counted  # type: ignore[method-assign]
+    graph = probes.AliasGraph(tuple(names), ends=tuple((n, ("alice", "bob")) for n in names))
+    result = graph.ask(host)
+    assert result.outcome is Outcome.PASS, result.said
+    assert asked.count("postalias") <= 4
+    assert len(result.transcript) <= 200
 
 
 def test_a_table_that_cannot_be_read_is_unknown() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import smtplib
 import socket
 import threading
@@ -12,19 +13,21 @@ import pytest
 from support.clocks import HUNG
 from support.recorded import RecordedHost, Written
 
-from mailwizard.model import Completed
+from mailwizard.model import Completed, Outcome
 from mailwizard.probes import leaving
-from mailwizard.probes.deadline import CannotAsk
+from mailwizard.probes.deadline import AtFault, CannotAsk, Trouble
 from mailwizard.probes.dialogue import Transcript
-from mailwizard.probes.leaving import led_away, way_out
+from mailwizard.probes.leaving import Way, led_away, way_out
 from mailwizard.probes.nexthop import NextHop, next_hop
+from mailwizard.probes.redirected import not_copied
 from mailwizard.probes.vantage import NoVantage, Seat
+from mailwizard.probes.verdict import could_not_ask
 
 HERE = "127.0.0.1"
 ASKED = (
     "postconf -x relayhost transport_maps sender_dependent_relayhost_maps "
-    "sender_dependent_default_transport_maps default_transport smtp_tls_security_level "
-    "inet_protocols"
+    "sender_dependent_default_transport_maps default_transport defer_transports "
+    "smtp_tls_security_level inet_protocols"
 )
 
 
@@ -96,7 +99,9 @@ def host(**settings: str) -> RecordedHost:
         **settings,
     }
     shown = "".join(f"{name} = {value}\n" for name, value in values.items())
-    return RecordedHost(answers={ASKED: Completed(("postconf",), 0, shown)})
+    master = "smtp unix - - y - - smtp\n"
+    answers = {ASKED: shown, "postconf -M": master, "postconf -Px": ""}
+    return RecordedHost(answers={line: Completed((), 0, out) for line, out in answers.items()})
 
 
 @pytest.mark.parametrize(
@@ -151,3 +156,71 @@ def test_nobody_is_written_to_whose_mail_goes_on() -> None:
         ),
     ):
         pytest.fail("a way into the mailbox")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"default_transport": "nosuch:"}, "default_transport = nosuch, which master.cf does not"),
+        (
+            {"relayhost": "[smtp.example.net]:587", "defer_transports": "local, smtp"},
+            "defer_transports = local, smtp",
+        ),
+    ],
+)
+def test_what_nobody_would_bring_away_is_not_looked_for_inside(
+    settings: dict[str, str], said: str
+) -> None:
+    there = host(**settings)
+    with (
+        pytest.raises(AtFault, match=f"no mail leaves: {said}"),
+        way_out(
+            there, "alice", "example.test", folder="Maildir", wait=0.1, transcript=Transcript()
+        ),
+    ):
+        pytest.fail("a way into the mailbox")
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("deferred transport", Trouble.FAULT),
+        ("connect to 198.19.192.2[198.19.192.2]:25: Connection timed out", Trouble.NO_VANTAGE),
+        ("", Trouble.TIMED_OUT),
+    ],
+)
+def test_what_the_queue_says_is_the_answer(reason: str, kind: Trouble) -> None:
+    there = host()
+    told = {"queue_id": "4F8A", "recipients": [{"delay_reason": reason}]}
+    there.answers["postqueue -j"] = Completed((), 0, json.dumps(told))
+    there.programs["sh"] = lambda *_: Completed(("sh",), 0, "deferred/4/4F8A\n")
+    there.programs["postsuper"] = lambda *_: Completed(("postsuper",), 0)
+    way = Way("as it leaves", lambda mark: mark, lambda _: b"", "198.19.192.2")
+    with pytest.raises(CannotAsk) as raised:
+        way.taken(there, "mailwizard-4", Transcript())
+    assert raised.value.kind is kind
+    assert reason in raised.value.sentence
+    assert ("postsuper", "-d", "4F8A") in there.ran
+    outcome = could_not_ask(raised.value).outcome
+    assert (outcome is Outcome.FAIL) is (kind is Trouble.FAULT)
+
+
+def test_no_message_is_sent_whose_copy_would_leave() -> None:
+    there = host(always_bcc="archive@other.test", mydestination="example.test")
+    with (
+        pytest.raises(
+            CannotAsk, match=r"always_bcc .*copy to archive@other\.test: no test message"
+        ),
+        way_out(
+            there, "alice", "example.test", folder="Maildir", wait=0.1, transcript=Transcript()
+        ),
+    ):
+        pytest.fail("a way out")
+    not_copied(host(always_bcc="archive@example.test", mydestination="example.test"), "alice")
+
+
+def test_a_copy_of_some_mail_is_looked_up() -> None:
+    there = host(recipient_bcc_maps="hash:/bcc", mydestination="example.test")
+    there.answers["postmap -q - hash:/bcc"] = Completed((), 0, "alice@example.test\tx@far.test\n")
+    with pytest.raises(CannotAsk, match=r"recipient_bcc_maps .*copy to x@far\.test"):
+        not_copied(there, "alice")

@@ -75,7 +75,7 @@ CASES: list[tuple[str, Make, FakeSmtp, Outcome]] = [
     ("size not kept", SIZE, FakeSmtp(recipient=yes), FAIL),
     ("size other", SIZE, FakeSmtp(ehlo=b"250-mail\r\n250 SIZE 5"), FAIL),
     ("no size", SIZE, FakeSmtp(ehlo=b"250 mail"), FAIL),
-    ("disk full", SIZE, FakeSmtp(replies={"MAIL": b"452 4.3.1 full"}), WARN),
+    ("disk full", SIZE, FakeSmtp(replies={"MAIL": b"452 4.3.1 full"}), FAIL),
     ("no vrfy", VRFY, FakeSmtp(), PASS),
     ("early refused", EARLY, FakeSmtp(hasty=False), PASS),
     ("early obeyed", EARLY, FakeSmtp(), FAIL),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -34,7 +35,9 @@ class Waits(RecordedHost):
     def _answer(self, argv: Sequence[str], stdin: str) -> Completed | None:
         words = tuple(argv)
         if argv[0] == "getent":
-            return Completed(words, 0, f"{argv[2]}:x:1000:1000::/home/{argv[2]}:/bin/bash\n")
+            people = ("alice", "bob")
+            rows = (f"{name}:x:1000:1000::/home/{name}:/bin/bash\n" for name in people)
+            return Completed(words, 0, "".join(rows))
         if argv[0] == "postconf" and self.conf:
             return Completed(words, 0, "".join(f"{k} = {v}\n" for k, v in self.conf.items()))
         if argv[0] == "postqueue":
@@ -113,6 +116,34 @@ def test_nothing_is_sent_to_somebody_whose_mail_goes_on(sender: Sender) -> None:
     outcome, said, sent = sender(host)
     assert (outcome, sent) == (UNKNOWN, 0), said
     assert f"mail for alice is forwarded by {FORWARD}" in str(said)
+
+
+@pytest.mark.parametrize(
+    ("entry", "others", "said"),
+    [
+        ("incoming", (), "the queue manager, qmgr(8), does not take it out of the folder incoming"),
+        ("maildrop", (), "pickup(8) does not take it out of the folder maildrop"),
+        # it may have much to do
+        ("incoming", ("active",), ""),
+        ("maildrop", ("incoming",), ""),
+        ("active", (), ""),
+    ],
+)
+@pytest.mark.parametrize("age", [60, 0])
+def test_what_nobody_takes_up(entry: str, others: Sequence[str], said: str, age: int) -> None:
+    names = {"4F8A": entry} | {f"{n}AA": name for n, name in enumerate(others)}
+    then = int(time.time()) - age
+    rows = [
+        {"queue_id": number, "queue_name": name, "arrival_time": then, "recipients": [{}]}
+        for number, name in names.items()
+    ]
+    host = Waits()
+    host.answers["postqueue -j"] = Completed((), 0, "\n".join(map(json.dumps, rows)))
+    host._answer = RecordedHost._answer.__get__(host)  # type: ignore[method-assign]
+    host.programs["sh"] = lambda *_: Completed(("sh",), 0, f"{entry}/4F8A\n")
+    host.programs["postsuper"] = lambda *_: Completed(("postsuper",), 0)
+    found = queued.taken_back(host, "mark", Transcript())
+    assert found == queued.Waiting("4F8A", said if age else "")
 
 
 def test_no_report_is_asked_for_where_everybody_is_somebody() -> None:
