@@ -45,13 +45,19 @@ def plan(context: Context) -> Iterator[Change]:
 def daemons(context: Context) -> Iterator[Change]:
     """Postfix hands mail over only while Dovecot listens for it."""
     check = ("doveconf", "-n")
-    ready = ports(context)[:1]
+    takes_mail = "lmtp" in context["protocols"]
     dovecot = Service(
-        "dovecot", "restart", validate=(check,), ready=ready, follow="<", reads="dovecot"
+        "dovecot",
+        "restart",
+        validate=(check,),
+        ready=ports(context)[:1],
+        follow="<",
+        flush=takes_mail,
+        reads="dovecot",
     )
     postfix = Service("postfix", worker="postfix-worker", ready=(25,))
     transport = postconf(context.look, "mailbox_transport").out
-    if "lmtp" in context["protocols"]:
+    if takes_mail:
         yield dovecot
         yield PostfixParameters({"mailbox_transport": f"lmtp:unix:{SOCKET}"})
         yield postfix

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from lab.internet import Internet
-from support.applied import ANSWERS, UNFILTERED, Prepared
+from support.applied import ANSWERS, UNFILTERED, Prepared, answers
+from support.letters import STRANGER
 from support.program import Program
 from support.upgrading import Stream, upgraded
 
 # what other people's mail programs and zones rely on
 LASTING = "find /etc/ssl/mailwizard /etc/mailwizard/dkim -type f | sort | xargs sha256sum"
+
+
+# Dovecot hands mail over by itself: while it is down all of it waits
+HANDED = '[dovecot]\nprotocols = ["imap", "lmtp"]\n'
+WAITING = f"cd /var/spool/postfix && grep -rlsaF {STRANGER} active deferred incoming"
 
 
 def words(text: str) -> str:
@@ -20,6 +26,9 @@ def test_one_run_mends_what_an_upgrade_of_debian_broke(
 ) -> None:
     with prepared.applied_host("bookworm", UNFILTERED) as host:
         program, stream = Program(host), Stream(internet, host)
+        host.put(answers(host, UNFILTERED).replace("[dovecot]\n", HANDED), ANSWERS)
+        handed = program.apply("dovecot", "protection")
+        assert handed.status == 0, handed.stdout[-3000:]
         before = host.run(LASTING).stdout
         with stream.flowing():
             done = upgraded(host, internet)
@@ -33,12 +42,14 @@ def test_one_run_mends_what_an_upgrade_of_debian_broke(
             }.items():
                 assert found[name][0] == "fail", found[name]
                 assert said in found[name][1], found[name]
+            waiting = host.run(WAITING, check=False).stdout.split()
             mended = program.apply(timeout=300)
         assert mended.status == 0, mended.stdout[-5000:] + mended.stderr
         assert "this host was set up as debian 12 and is debian 13 now" in words(mended.stdout)
         assert host.run("dpkg --audit").stdout == ""
         assert host.run(LASTING).stdout == before
         assert stream.accepted, stream.put_off
+        assert waiting, "mail waited for Dovecot"
         delivered = stream.delivered()
         assert set(stream.accepted) <= set(delivered)
         assert len(delivered) == len(set(delivered))
