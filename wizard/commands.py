@@ -182,7 +182,9 @@ def dns(options: argparse.Namespace) -> int:
     command.check(options)
     if not options.publish:
         engine = _looking(options, steps=_unreviewed())
-        _need_answers(engine)
+        # from the first answer on there are some: the zone's owner need not wait for the rest
+        if not any(engine.answers.values.values()) or not engine.records():
+            _need_answers(engine)
         return command.run(engine, options)
     consent.need_somebody(options)
     with _changing(options) as engine:

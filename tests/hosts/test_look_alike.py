@@ -44,7 +44,7 @@ network:
     eth0: { dhcp4: true, dhcp6: true }
 """
 UPGRADES = 'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n'
-CONSENT = "\n[system]\nexpected = true\n"
+CONSENT = "\n[firewall]\nenabled = true\n\n[system]\nexpected = true\n"
 
 suite = suites.one_host_each("ubuntu")
 
@@ -140,6 +140,7 @@ def test_one_yes_is_enough(host: Host, suite: str) -> None:
 
 def test_it_becomes_a_mail_server_and_stays_one(host: Host, internet: Internet, suite: str) -> None:
     program = Program(host)
+    # ufw lets in what mail needs when its step is wanted
     host.put(answers(host, UNFILTERED) + CONSENT, ANSWERS)
     done = program.apply(timeout=300)
     assert done.status == 0, done.stdout[-4000:] + done.stderr

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import dns.rcode
+import pytest
 from support.dnsworld import FQDN, MX, A, World
 from support.nameserver import fails
 
-from mailwizard.dnsdesk import Where
+from mailwizard import cli, commands
+from mailwizard.answers import Answers
+from mailwizard.dnsdesk import Where, command
 from mailwizard.dnsdesk.probe import RecordsPublished
 from mailwizard.engine import Engine
+from mailwizard.errors import BadAnswer, BadUsage
 from mailwizard.model import Outcome, Record, Result
 
 
@@ -61,3 +65,22 @@ def test_a_step_that_needs_records_asks_for_them(engine: Engine) -> None:
     assert last.id == "DNS-16:hostname"
     assert {one.owner for one in last.records} <= {one.owner for one in engine.records()}
     assert last.where == Where(public=())
+
+
+def test_records_are_shown_from_the_first_answer_on(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unanswered() -> None:
+        raise BadAnswer("aliases.root", "no answer was given")
+
+    monkeypatch.setattr(engine, "resolved", unanswered)
+    monkeypatch.setattr(commands, "_looking", lambda *_, **__: engine)
+    monkeypatch.setattr(command, "run", lambda asked, _options: len(asked.records()))
+    options = cli.parser().parse_args(["dns"])
+    assert commands.dns(options) == len(engine.records()) > 0
+    monkeypatch.setattr(engine, "records", list)
+    with pytest.raises(BadAnswer):
+        commands.dns(options)
+    engine.answers = Answers.empty(engine.steps)
+    with pytest.raises(BadUsage, match="has not set up anything on this host yet"):
+        commands.dns(options)
