@@ -56,6 +56,10 @@ class GateRecord:
     entry: int
 
 
+_Kept = tuple[tuple[int, int], list[Entry], dict[str, str] | None]
+"""The version of the file, what stands in it, and how that left things, once somebody asked."""
+
+
 class Journal:
     """The state of this host under mailwizard's hands; one writer at a time (lock.py)."""
 
@@ -63,6 +67,7 @@ class Journal:
         self.path = path
         self.read_only = read_only
         self.notices: list[str] = []
+        self._kept: _Kept | None = None
         # a package transaction may run beside the questions, on a thread of its own
         self._turn = threading.Lock()
         fresh = not any(os.access(name, os.F_OK) for name in (path, f"{path}.good"))
@@ -149,12 +154,19 @@ class Journal:
 
     def entries(self, step: str | None = None) -> list[Entry]:
         """What stands (not undone), oldest first."""
-        rows = self._read(
-            "SELECT id, step, title, state, subjects, before, after, at FROM entries"
-            " WHERE state != 'undone' AND (? IS NULL OR step = ?) ORDER BY id",
-            *(step, step),
-        )
-        return [_entry(row) for row in rows]
+        return [entry for entry in self._every()[1] if step is None or entry.step == step]
+
+    def _every(self) -> _Kept:
+        """All that stands, read again when somebody has written."""
+        version = (self._read("PRAGMA data_version")[0][0], self._db.total_changes)
+        kept = self._kept
+        if kept is None or kept[0] != version:
+            rows = self._read(
+                "SELECT id, step, title, state, subjects, before, after, at FROM entries"
+                " WHERE state != 'undone' ORDER BY id"
+            )
+            kept = self._kept = version, [_entry(row) for row in rows], None
+        return kept
 
     def last_gate(self, step: str, *, only_open: bool = False) -> GateRecord | None:
         rows = self._read(
@@ -172,15 +184,11 @@ class Journal:
 
     def left_behind(self) -> dict[str, str]:
         """Each part we own and how we left it, but none of a change that was cut short."""
-        parts: dict[str, str] = {}
-        for entry in self.entries():
-            for place, subject in enumerate(entry.subjects):
-                image = (entry.after or entry.before)[place]
-                mine = subject.parts(image)
-                for part in mine:
-                    parts.pop(part, None)
-                parts.update(mine if entry.after is not None else {})
-        return parts
+        version, every, parts = self._every()
+        if parts is None:
+            parts = _left_behind(every)
+            self._kept = version, every, parts
+        return dict(parts)
 
     def _create(self, machine: str) -> None:
         """Complete under another name first: a killed run leaves no half-made journal."""
@@ -248,6 +256,17 @@ class Journal:
             copy.write_bytes(Path(good).read_bytes())
             put(copy, Path(self.path))
         self.notices.append(f"the journal was damaged: its last good copy is used, see {kept}")
+
+
+def _left_behind(entries: Sequence[Entry]) -> dict[str, str]:
+    parts: dict[str, str] = {}
+    for entry in entries:
+        for place, subject in enumerate(entry.subjects):
+            mine = subject.parts((entry.after or entry.before)[place])
+            for part in mine:
+                parts.pop(part, None)
+            parts.update(mine if entry.after is not None else {})
+    return parts
 
 
 def _entry(row: Sequence[Any]) -> Entry:

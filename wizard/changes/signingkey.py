@@ -73,7 +73,7 @@ class SigningKey:
     def _group(self, look: Look) -> int:
         name = look.platform.user(self.signer)
         argv = ["id", "-g", "--", name]
-        done = look.ask(argv)
+        done = look.ask(argv, of=("/etc/passwd", "/etc/group"))
         if not done.out.strip().isdigit():
             raise CommandFailed(tuple(argv), done.code, tuple(done.err.splitlines()))
         return int(done.out)
