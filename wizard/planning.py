@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailwizard import keeping, rights
+from mailwizard import gone, keeping, rights
 from mailwizard.errors import BadAnswer, BadUsage
 from mailwizard.events import AlreadySo, Event, StepStarted
 from mailwizard.journal import OUTDATED, Entry, GateRecord, Journal
@@ -41,7 +41,8 @@ def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
     found: list[Pending] = []
     touched: set[str] = set()
     left = rights.left_behind(journal)
-    changes = [rights.as_left(context.look, change, left) for change in step.plan(context)]
+    planned = gone.with_gone(journal, step.id, step.plan(context))
+    changes = [rights.as_left(context.look, change, left) for change in planned]
     for change in changes:
         due = _cut_short(journal, step.id, change.title) or change.follows in touched
         if change.follows in _FOLLOWING:
