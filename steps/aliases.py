@@ -16,7 +16,7 @@ from mailwizard.changes import (
     Service,
 )
 from mailwizard.fields import AliasName, AliasTarget, EmailAddress, Login, OneOrMore, Table
-from mailwizard.model import Change, Context, Probe, Question, Step
+from mailwizard.model import Change, Context, Look, Probe, Question, Step
 from mailwizard.platform import facts
 from mailwizard.probes.sampling import LIVE, WIDEST, sampled, spread
 from mailwizard.render import render
@@ -36,11 +36,36 @@ FIRST = ("root", "postmaster", "abuse")
 
 def entries(context: Context) -> dict[str, list[str]]:
     """Every alias of this step and where it leads; whoever writes can be answered."""
-    given = {name.lower(): list(targets) for name, targets in context["aliases"].items()}
-    reader = context["root"]
-    # who reads root's mail may have the name of a role, and then keeps what comes (local(8))
-    roles = {name: [name] if name == reader else ends for name, ends in ROLES.items()}
-    return {"root": [reader], **roles, **written_as(context), **given}
+    # a person may have the name of a role, and then keeps what comes (local(8)): a line is there
+    # all the same, in place of an older one that leads away
+    roles = {name: [name] if is_person(context, name) else ROLES[name] for name in ROLES}
+    return {"root": [context["root"]], **roles, **written_as(context), **given(context)}
+
+
+def given(context: Context) -> dict[str, list[str]]:
+    """The names and lists of the answers."""
+    table = context.of("aliases")["aliases"]
+    return {name.lower(): list(targets) for name, targets in table.items()}
+
+
+def is_person(context: Context, name: str) -> bool:
+    """Whether a person's account has this name."""
+    return bool(facts.has_person(context.look, name))
+
+
+def graph(context: Context) -> dict[str, list[str]]:
+    """The same, each end as local(8) finds it: our own addresses and tags lead to plain names."""
+    table = entries(context)
+    own = {context.of("hostname")["fqdn"], "localhost", *context.of("postfix")["domains"]}
+    return {name: [_plain(end, table, own) for end in ends] for name, ends in table.items()}
+
+
+def _plain(end: str, table: Mapping[str, object], own: set[str]) -> str:
+    local, at, domain = end.rpartition("@")
+    if at and domain not in own:
+        return end
+    name = (local if at else domain).lower()
+    return name if name in table else name[:1] + name[1:].partition("+")[0]
 
 
 def written_as(context: Context) -> dict[str, list[str]]:
@@ -75,14 +100,14 @@ def people(
 def review(context: Context) -> Iterator[tuple[str, str]]:
     """Loops, dead ends, logins that do not exist and names of two, before anything is written."""
     root, look = context["root"], context.look
-    if root == "root" or not facts.has_login(look, root):
+    if not is_person(context, root):
         known = ", ".join(sorted(facts.people(look))) or "none yet; make one with adduser"
-        why = (
-            "root's mail needs a person who reads it"
-            if root == "root"
-            else f"there is no login '{root}'"
-        )
-        yield "root", f"{why} on this host (people: {known})"
+        why = "root's mail needs a person who reads it on this host"
+        if not facts.has_login(look, root):
+            why = f"there is no login '{root}' on this host"
+        elif root != "root":
+            why = f"'{root}' is an account of the system's own, whose mail nobody reads"
+        yield "root", f"{why} (people: {known})"
     for login in context["senders"]:
         if not facts.has_login(look, login):
             yield "senders", f"there is no login '{login}' on this host"
@@ -96,20 +121,22 @@ def _wrong_ends(context: Context) -> Iterator[tuple[str, str]]:
 
     @cache
     def known(end: str) -> bool:
-        return "@" in end or end in answered or facts.has_login(context.look, end)
+        return "@" in end or end in answered or is_person(context, end)
 
-    table = entries(context)
-    given = [name.lower() for name in context["aliases"]]
-    wrong = [("aliases", said) for name in given for said in _dead_end(name, table, known)]
+    def dead_ends(name: str) -> Iterator[str]:
+        return _dead_end(context.look, name, table, known)
+
+    table = graph(context)
+    wrong = [("aliases", said) for name in given(context) for said in dead_ends(name)]
     yield from wrong
     if not wrong:
-        rest = (said for name in table for said in _dead_end(name, table, known))
+        rest = (said for name in table for said in dead_ends(name))
         # many names lead into one circle
         yield from (("senders", said) for said in islice(rest, 1))
 
 
 def _dead_end(
-    name: str, table: Mapping[str, Sequence[str]], known: Callable[[str], bool]
+    look: Look, name: str, table: Mapping[str, Sequence[str]], known: Callable[[str], bool]
 ) -> Iterator[str]:
     try:
         ends = people(name, table)
@@ -118,24 +145,32 @@ def _dead_end(
         return
     for end in sorted(ends):
         if not known(end):
-            yield f"{name} leads to '{end}', which is neither a login nor an alias"
+            what = "which is neither a login nor an alias"
+            if facts.has_login(look, end):
+                what = "an account of the system's own, whose mail nobody reads"
+            yield f"{name} leads to '{end}', {what}"
 
 
 def _shared_names(context: Context) -> Iterator[tuple[str, str]]:
     """A name is one mailbox in all of our domains; whose, must not be left to chance."""
-    given = {name.lower() for name in context["aliases"]}
+    named, made = given(context), {user["login"] for user in _made(context)}
     for name, logins in writers(context).items():
         owner = context["root"] if name == "root" else name
         # nobody reads the mail of a system's own account
-        taken = name == "root" or facts.has_login(context.look, name, facts.PEOPLE_FROM)
+        taken = name == "root" or is_person(context, name) or name in made
         readers = list(dict.fromkeys([*([owner] if taken else []), *logins]))
-        if len(readers) > 1 and name not in given:
+        if len(readers) > 1 and name not in named:
             said = (
                 f"mail to '{name}' goes one way, whichever domain of yours it is for, and "
                 f"{' and '.join(readers)} would all be '{name}'; give each a name of their own, "
                 f"or say in aliases who reads it: {name} = {', '.join(readers)}"
             )
             yield "senders", said
+
+
+def _made(context: Context) -> list[Mapping[str, str]]:
+    """The accounts that a later step makes, where its answers are known."""
+    return list(context.answers.get("dovecot", {}).get("users") or [])
 
 
 def plan(context: Context) -> Iterator[Change]:
@@ -160,15 +195,15 @@ def plan(context: Context) -> Iterator[Change]:
 
 def probe(context: Context) -> Iterator[Probe]:
     """Each name is followed to its end, and a message is sent through each kind."""
-    domains, table = context.of("postfix")["domains"], entries(context)
+    domains, table = context.of("postfix")["domains"], graph(context)
     ends = {name: tuple(sorted(people(name, table))) for name in table}
     # whoever reads root's mail may be somebody else by now, on purpose
-    given = {name.lower(): name for name in context["aliases"]}
-    yield probes.AliasGraph(tuple(table), ends=tuple((n, ends[n]) for n in given))
+    named = {name.lower(): name for name in context["aliases"]}
+    yield probes.AliasGraph(tuple(table), ends=tuple((n, ends[n]) for n in named))
     yield probes.AcceptsRoleMail(tuple(spread(domains, LIVE)))
     readers = {
         name: logins
-        for name in (*FIRST, *sorted(given.values()))
+        for name in (*FIRST, *sorted(named.values()))
         if (logins := tuple(end for end in ends[name.lower()] if "@" not in end))
     }
     for name in _tried(readers, table):

@@ -40,6 +40,8 @@ TRANSPORT = {
     # a way that is kept open for the next message holds a process of the filter, seconds long
     "smtp_connection_cache_on_demand": "no",
 }
+# cleanup(8) keeps to the limit too, whoever hands over
+UNLIMITED = "backcleanup"
 # Only the filter may bring mail here, and it was asked everything before (FILTER_README).
 RETURN = {
     "syslog_name": "postfix/filtered",
@@ -59,6 +61,9 @@ RETURN = {
     "smtpd_hard_error_limit": "1000",
     "smtpd_client_connection_count_limit": "0",
     "smtpd_client_connection_rate_limit": "0",
+    # what the door let in has grown by the lines of each hop
+    "message_size_limit": "0",
+    "cleanup_service_name": UNLIMITED,
     "receive_override_options": "no_unknown_recipient_checks,no_header_body_checks,"
     "no_address_mappings,no_milters",
     "local_header_rewrite_clients": "",
@@ -79,6 +84,10 @@ def services() -> dict[str, str]:
     return {
         "amavis/unix": submission.line(f"amavis unix - - n - {FROM_WORLD} smtp", whole),
         "amavis-own/unix": submission.line(f"amavis-own unix - - n - {FROM_US} smtp", TRANSPORT),
+        f"{UNLIMITED}/unix": submission.line(
+            f"{UNLIMITED} unix n - y - 0 cleanup",
+            {"syslog_name": RETURN["syslog_name"], "message_size_limit": "0"},
+        ),
         f"127.0.0.1:{BACK}/inet": way_back(BACK),
         "smtp/inet/content_filter": f"amavis:[127.0.0.1]:{INBOUND}",
     }
@@ -86,7 +95,12 @@ def services() -> dict[str, str]:
 
 def parameters() -> dict[str, str]:
     """Mail of our own people and programs; what comes in by port 25 has a way of its own."""
-    return {"content_filter": f"amavis-own:[127.0.0.1]:{ORIGINATING}"}
+    return {
+        "content_filter": f"amavis-own:[127.0.0.1]:{ORIGINATING}",
+        # what it encodes before it signs cannot be SMTPUTF8 mail: programs hand in none (cron's
+        # subjects go as they always did), and to mail programs it is not offered
+        "smtputf8_autodetect_classes": "verify",
+    }
 
 
 def configuration(context: Context) -> str:
@@ -210,6 +224,8 @@ def probe(context: Context) -> Iterator[Probe]:
     yield probes.PostfixReadBack(parameters(), step="amavis")
     yield probes.UnitRuns(unit("amavis"), role="amavis")
     yield probes.FilterAnswers((INBOUND, ORIGINATING))
+    yield probes.HopsCarry((INBOUND, ORIGINATING, BACK), own=(ORIGINATING,))
+    yield probes.OwnUtf8(_reader(context)[1])
     yield probes.MemoryRoom(VIRUS_MEMORY // 3 if context["virus"] else 0)
     if context["virus"]:
         yield definitions(context)

@@ -15,7 +15,7 @@ from mailwizard.changes import (
     Service,
     SigningKey,
 )
-from mailwizard.fields import Choice, EmailAddress
+from mailwizard.fields import Choice, EmailAddress, spellings
 from mailwizard.fields.authentication import Selector
 from mailwizard.fields.relays import split
 from mailwizard.model import Change, Context, Probe, Question, Record, Step
@@ -129,8 +129,10 @@ def _verifier(context: Context) -> Iterator[Change]:
     folder = context.platform.path("dkim-keys")
     if signing:
         networks = context.of("postfix")["networks"]
+        own = keys(context)
+        signed = [(form, domain) for domain, _, _ in own for form in spellings([domain])]
         for name in ("KeyTable", "SigningTable", "InternalHosts"):
-            text = render(f"opendkim/{name}.j2", keys=keys(context), networks=networks)
+            text = render(f"opendkim/{name}.j2", keys=own, signed=signed, networks=networks)
             yield FileContent(f"{folder}/{name}", text)
     text = render(
         "opendkim/opendkim.conf.j2",

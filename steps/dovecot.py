@@ -12,6 +12,7 @@ from mailwizard.maincf import postconf
 from mailwizard.model import Change, Context, Probe, Question, Record, Step
 from mailwizard.platform import facts
 from mailwizard.render import render
+from mailwizard.steps import aliases
 
 # RFC 6154
 FOLDERS = (("Drafts", "\\Drafts"), ("Junk", "\\Junk"), ("Sent", "\\Sent"), ("Trash", "\\Trash"))
@@ -78,6 +79,7 @@ def probe(context: Context) -> Iterator[Probe]:
     yield probes.PopClosed(wanted="pop3" in context["protocols"])
     yield probes.SieveNotInClear()
     yield probes.OldMailboxes()
+    yield probes.SomebodyHasPassword()
     if "imap" in context["protocols"]:
         yield probes.ImapGreeting()
         yield probes.NoPlaintextImap()
@@ -95,6 +97,23 @@ def review(context: Context) -> Iterator[tuple[str, str]]:
     logins = [user["login"] for user in context["users"]]
     for login in {login for login in logins if logins.count(login) > 1}:
         yield "users", f"{login} stands there twice"
+    for login in dict.fromkeys(logins):
+        if not facts.has_person(context.look, login) and (why := _taken(context, login)):
+            yield "users", f"{login} {why}; give that account another name"
+
+
+def _taken(context: Context, login: str) -> str:
+    """Why a name that no person has yet cannot be a person's; empty when it can."""
+    if facts.has_login(context.look, login):
+        return "is an account of the system's own"
+    if login in ("root", *aliases.ROLES):
+        return f"is the name of a role, whose mail {context.of('aliases')['root']} reads"
+    ends = aliases.given(context).get(login, [login])
+    if login not in ends:
+        return f"is an alias in the answers, which leads to {', '.join(ends)}"
+    if facts.has_group(context.look, login):
+        return "is a group on this host, and useradd(8) makes no account of that name"
+    return ""
 
 
 def people(context: Context) -> list[str]:

@@ -44,6 +44,14 @@ def probe(context: Context) -> Iterator[Probe]:
     login, domain = context.of("aliases")["root"], context.of("postfix")["domains"][0]
     yield probes.UnitRuns(context.platform.unit("opendmarc"), role="opendmarc")
     yield probes.MilterAnswers(authentication.DMARC, "opendmarc")
+    yield probes.ProofsCount(
+        domain,
+        context.of("hostname")["fqdn"],
+        authentication.VERIFIER,
+        authentication.DMARC,
+        f"{context.platform.path('queue')}/private/{authentication.SPF_SERVICE}",
+        reject=context["reject"],
+    )
     folder, selector = context.platform.path("dkim-keys"), context.of("authentication")["selector"]
     yield probes.DmarcMeasured(
         f"{login}@{domain}",
@@ -75,7 +83,8 @@ STEP = Step(
             default=lambda _context: False,
             help=(
                 "Mailing lists and forwarded mail are refused too, where the domain asks for "
-                "p=reject. Look at the results in your mail for some weeks first."
+                "p=reject, and so is mail whose author is not exactly one. Look at the results in "
+                "your mail for some weeks first."
             ),
         ),
     ),

@@ -14,11 +14,12 @@ from mailwizard.changes import (
     PostfixParameters,
     Service,
 )
-from mailwizard.fields import Domain, Listing, Network, Size
+from mailwizard.fields import Domain, Listing, Network, Size, spellings
 from mailwizard.model import Change, Context, Probe, Question, Record, Step
 from mailwizard.platform import facts
 from mailwizard.probes.addresses import of_routers, on_interfaces, source, version
 from mailwizard.probes.networks import is_private
+from mailwizard.render import render
 from mailwizard.steps import hostname
 
 # our own programs and filters bring mail from there
@@ -37,7 +38,7 @@ BIND = {4: "smtp_bind_address", 6: "smtp_bind_address6"}
 def identity(context: Context) -> dict[str, str]:
     """Who this server is and which mail is its own."""
     fqdn, domains = context.of("hostname")["fqdn"], context["domains"]
-    own = ["$myhostname", "localhost.$mydomain", "localhost", *domains]
+    own = ["$myhostname", "localhost.$mydomain", "localhost", *spellings(domains)]
     return {
         "compatibility_level": "3.6",
         "myhostname": fqdn,
@@ -59,8 +60,11 @@ def bracketed(network: str) -> str:
 
 
 def delivery(context: Context) -> dict[str, str]:
-    """Where mail ends up and how large it may be."""
+    """Where mail ends up, whose it may be, and how large."""
     return {
+        # asked at each message: whoever is made later gets mail, what a package makes does not
+        "local_recipient_maps": "$alias_maps, "
+        f"proxy:pipemap:{{unix:passwd.byname,regexp:{people(context)}}}",
         "home_mailbox": "Maildir/",
         "mailbox_size_limit": "0",
         "message_size_limit": str(context["message_size"]),
@@ -68,6 +72,11 @@ def delivery(context: Context) -> dict[str, str]:
         "append_dot_mydomain": "no",
         "biff": "no",
     }
+
+
+def people(context: Context) -> str:
+    """The table that tells a person's account from one of the system's own."""
+    return context.platform.path("postfix") + "/people.regexp"
 
 
 def restrictions() -> dict[str, str]:
@@ -159,6 +168,7 @@ def plan(context: Context) -> Iterator[Change]:
     yield DebconfSettings("postfix", answers)
     if mailname := context.platform.path("mailname"):
         yield FileContent(mailname, context["domains"][0] + "\n")
+    yield FileContent(people(context), render("postfix/people.regexp.j2"))
     yield PostfixParameters(parameters(context))
     # not every package compiles it, and without it all local mail is put off
     yield LookupMap(context.platform.path("aliases"), "postalias")
@@ -232,6 +242,7 @@ def conversation(context: Context) -> Iterator[Probe]:
     yield probes.RequiresHelo()
     yield probes.RefusesRelay(tuple(context["domains"]), login or "postmaster")
     yield probes.UnknownRecipient(domain)
+    yield probes.OnlyPeople(domain)
     yield probes.NullSender(recipient)
     yield probes.TaggedRecipient(recipient)
     yield probes.MessageSize(context["message_size"], recipient)

@@ -20,7 +20,15 @@ from mailwizard.changes import (
     SecretTableGone,
     Service,
 )
-from mailwizard.fields import NextHop, RelayAccount, RelayUser, SecretField, SenderPattern, Table
+from mailwizard.fields import (
+    NextHop,
+    RelayAccount,
+    RelayUser,
+    SecretField,
+    SenderPattern,
+    Table,
+    spellings,
+)
 from mailwizard.fields.relays import split
 from mailwizard.model import Change, Context, Probe, Question, Step
 from mailwizard.render import render
@@ -51,7 +59,8 @@ def credentials(context: Context) -> tuple[Credential, ...]:
         taken = {one.variable for one in found}
         numbered = (f"{name}_{number}" for number in count(2))
         free = next(each for each in chain([name], numbered) if each not in taken)
-        found.append(Credential(sender, account["username"], password, password.env or free))
+        user, variable = account["username"], password.env or free
+        found += [Credential(form, user, password, variable) for form in spellings([sender])]
     return tuple(found)
 
 
@@ -119,7 +128,8 @@ def plan(context: Context) -> Iterator[Change]:
     yield LookupMap(table(context, "tls_policy"))
     if accounts := credentials(context):
         yield SecretTable(table(context, "sasl_passwd"), accounts)
-    hops = {sender: account["host"] for sender, account in context["senders"].items()}
+    senders = context["senders"]
+    hops = {form: senders[sender]["host"] for sender in senders for form in spellings([sender])}
     ways = {sender: f"{transport(hop)}:" for sender, hop in hops.items()}
     for name, values in (("sender_relay", hops), ("sender_transport", ways)):
         if values:

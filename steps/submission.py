@@ -13,7 +13,7 @@ from mailwizard.changes import (
     PostfixParameters,
     Service,
 )
-from mailwizard.fields import Bool, Choice, Listing
+from mailwizard.fields import Bool, Choice, Listing, spellings
 from mailwizard.maincf import postconf
 from mailwizard.model import Change, Context, Probe, Question, Record, SecretRef, Step
 from mailwizard.probes.sampling import sampled
@@ -31,9 +31,16 @@ def options(context: Context, port: str) -> dict[str, str]:
         "587": {"smtpd_tls_security_level": "encrypt"},
     }
     match = "reject_sender_login_mismatch" if context["sender_login_match"] else ""
+    # the way to the filter encodes 8-bit text before it is signed, and carries no SMTPUTF8
+    filtered = context.answers.get("amavis", {}).get("enabled")
+    ascii_alone = {
+        "smtpd_discard_ehlo_keywords": "etrn,silent-discard,smtputf8",
+        "strict_smtputf8": "yes",
+    }
     return {
         "syslog_name": f"postfix/{NAMES[port]}",
         **tls[port],
+        **(ascii_alone if filtered else {}),
         "smtpd_sasl_auth_enable": "yes",
         "smtpd_client_restrictions": "permit_sasl_authenticated,reject",
         "smtpd_helo_restrictions": "",
@@ -95,7 +102,7 @@ def parameters(context: Context) -> dict[str, str]:
 def owners(context: Context) -> dict[str, list[str]]:
     """Which logins may use a name in our domains, or an address, that is not their own name."""
     elsewhere = Context("aliases", context.answers, context.look)
-    table = aliases.entries(elsewhere)
+    table = aliases.graph(elsewhere)
     found: dict[str, list[str]] = {}
     for name in table:
         ends = sorted(end for end in aliases.people(name, table) if "@" not in end)
@@ -124,14 +131,13 @@ def senders(context: Context) -> tuple[tuple[str, tuple[str, ...]], ...]:
 def plan(context: Context) -> Iterator[Change]:
     """Tables, parameters and services, then one reload (new listeners need no restart)."""
     folder = context.platform.path("postfix")
-    domains = [*context.of("postfix")["domains"], context.of("hostname")["fqdn"]]
+    domains = spellings([*context.of("postfix")["domains"], context.of("hostname")["fqdn"]])
     yield FileContent(
         f"{folder}/submission_header_checks",
         render("postfix/submission_header_checks.j2", fqdn=context.of("hostname")["fqdn"]),
     )
-    yield FileContent(
-        f"{folder}/sender_login", render("postfix/sender_login.j2", owners=owners(context))
-    )
+    table = {form: ends for each, ends in owners(context).items() for form in spellings([each])}
+    yield FileContent(f"{folder}/sender_login", render("postfix/sender_login.j2", owners=table))
     yield LookupMap(f"{folder}/sender_login")
     yield FileContent(
         f"{folder}/sender_login.regexp", render("postfix/sender_login.regexp.j2", domains=domains)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailwizard import elsewhere, former, keeping, rights, transaction
+from mailwizard import elsewhere, former, gone, keeping, rights, transaction
 from mailwizard.errors import BadAnswer, BadUsage
 from mailwizard.events import AlreadySo, Event, StepStarted
 from mailwizard.journal import OUTDATED, Entry, GateRecord, Journal
@@ -81,8 +81,9 @@ def pending(journal: Journal, context: Context, step: Step) -> list[Pending]:
     found: list[Pending] = []
     touched: set[str] = set()
     left = rights.left_behind(journal)
-    plan = (former.cleared(journal, change) for change in step.plan(context))
-    changes = [rights.as_left(context.look, change, left) for change in plan]
+    cleared = (former.cleared(journal, change) for change in step.plan(context))
+    planned = gone.with_gone(journal, step.id, cleared)
+    changes = [rights.as_left(context.look, change, left) for change in planned]
     past = _Past.of(journal, step.id)
     for change in changes:
         due = past.cut_short(change.title) or change.follows in touched

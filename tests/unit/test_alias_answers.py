@@ -18,6 +18,7 @@ alice:x:1000:1000::/home/alice:/bin/bash
 bob:x:1001:1001::/home/bob:/bin/bash
 webmaster:x:1002:1002::/home/webmaster:/bin/bash
 postmaster:x:1003:1003::/home/postmaster:/bin/bash
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 """
 BEFORE = """
 [hostname]
@@ -53,6 +54,12 @@ RIGHT = [
     'senders = { alice = "bob@example.org" }\naliases = { bob = ["bob", "alice"] }',
     'senders = { alice = "i@example.org", bob = "i@example.net" }\naliases = { I = "alice" }',
     'senders = { alice = "root@example.org" }',
+    # a tag, capitals, and one's own address lead to the same mailbox
+    'aliases = { shop = "bob+shop" }',
+    'aliases = { shop = "Bob" }',
+    'aliases = { shop = ["bob@example.org", "alice+x@mail.example.org"] }',
+    'aliases = { shop = "sales+x@example.net", sales = "bob" }',
+    'aliases = { bob = ["bob@example.org", "alice"] }',
 ]
 
 
@@ -86,23 +93,39 @@ def test_a_name_of_two_is_refused(
     assert complaints(host, covered) == []
 
 
-@pytest.mark.parametrize("root", ["webmaster", "postmaster"])
-def test_who_reads_roots_mail_may_be_called_like_a_role(host: RecordedHost, root: str) -> None:
+@pytest.mark.parametrize("root", ["webmaster", "postmaster", "alice"])
+def test_who_has_an_account_of_a_roles_name_gets_its_mail(host: RecordedHost, root: str) -> None:
     chosen = f'root = "{root}"\n'
     assert complaints(host, chosen) == []
     found, _ = Answers.from_text(BEFORE + chosen, STEPS).examine(STEPS, host)
-    table = aliases.entries(Context("aliases", found, host))
-    assert {name: aliases.people(name, table) for name in table} == {n: {root} for n in table}
-    # an earlier line, the distribution's own or ours, would lead in a circle
-    assert table[root] == [root]
+    table = aliases.graph(Context("aliases", found, host))
+    ends = {name: aliases.people(name, table) for name in table}
+    roles = {name: {"postmaster"} for name in ("abuse", "mailer-daemon", "postmaster")}
+    others = {name: {root} for name in ("root", "hostmaster", "security")}
+    assert ends == roles | others | {"webmaster": {"webmaster"}}
+    # an earlier line, the distribution's own or ours, would lead away or in a circle
+    assert table["webmaster"] == ["webmaster"]
 
 
 CIRCLES = [
     ('root = "webmaster"\naliases = { webmaster = "root" }', "aliases", "leads back to itself"),
-    ('root = "alice"\naliases = { alice = "postmaster" }', "aliases", "leads back to itself"),
+    ('root = "alice"\naliases = { alice = "security" }', "aliases", "leads back to itself"),
     ('root = "alice"\naliases = { a = "b", b = "a" }', "aliases", "a leads back to itself"),
     ('root = "alice"\naliases = { a = "a" }', "aliases", "a leads to 'a', which is neither"),
     ('root = "alice"\naliases = { a = "nobody-here" }', "aliases", "a leads to 'nobody-here'"),
+    (
+        'root = "alice"\naliases = { a = "nobody-here@example.org" }',
+        "aliases",
+        "a leads to 'nobody",
+    ),
+    (
+        'root = "alice"\naliases = { a = "b@example.org", b = "A+x@mail.example.org" }',
+        *("aliases", "a leads back to itself"),
+    ),
+    ('root = "alice"\naliases = { a = "news" }', "aliases", "'news', an account of the system's"),
+    ('root = "alice"\naliases = { a = "nobody@example.org" }', "aliases", "an account of the sys"),
+    ('root = "news"', "root", "'news' is an account of the system's own, whose mail nobody reads"),
+    ('root = "nobody"', "root", "'nobody' is an account of the system's own"),
     ('root = "root"', "root", "needs a person who reads it on this host (people: alice, bob"),
     ('root = "carol"\naliases = { a = "carol" }', "root", "there is no login 'carol'"),
     (
@@ -144,5 +167,32 @@ def test_a_login_that_the_directory_does_not_list(host: RecordedHost) -> None:
 
 def test_a_number_is_no_login(host: RecordedHost) -> None:
     # getent(1) takes it for that of a user
+    host.files["/etc/nsswitch.conf"] = Written(b"passwd: files ldap\n")
     host.answers["getent passwd 1000"] = Completed((), 0, PASSWD.splitlines()[2] + "\n")
     assert not facts.has_login(host, "1000")
+
+
+MADE = [
+    ("carol", ""),
+    # it is there, and stays whose it is
+    ("webmaster", ""),
+    ("news", "news is an account of the system's own"),
+    ("abuse", "abuse is the name of a role, whose mail alice reads"),
+    ("staff", "staff is a group on this host, and useradd(8) makes no account of that name"),
+    ("sales", "sales is an alias in the answers, which leads to alice, bob"),
+]
+
+
+@pytest.mark.parametrize(("login", "said"), MADE)
+def test_an_account_that_is_to_be_made_has_a_name_of_its_own(
+    host: RecordedHost, login: str, said: str
+) -> None:
+    host.answers["getent group staff"] = Completed((), 0, "staff:x:50:\n")
+    chosen = f"""root = "alice"
+aliases = {{ sales = ["alice", "bob"] }}
+[dovecot]
+users = [{{ login = "{login}", password = {{ env = "X" }} }}]
+"""
+    _, wrong = Answers.from_text(BEFORE + chosen, STEPS).examine(STEPS, host)
+    found = [why for key, why in wrong if key == "dovecot.users"]
+    assert found == ([f"{said}; give that account another name"] if said else [])

@@ -31,6 +31,7 @@ from mailwizard.fields import (
     Size,
     Table,
     Text,
+    spellings,
 )
 from mailwizard.fields.text import INTERPRETED
 from mailwizard.model import SecretRef
@@ -371,3 +372,10 @@ def test_yes_and_no_are_typed_as_words() -> None:
     ]
     with pytest.raises(ValueError, match="yes or no is right"):
         Bool().parse("perhaps")
+
+
+def test_a_domain_beyond_ascii_has_two_spellings() -> None:
+    names = ["example.org", "xn--bcher-kva.example", "a@xn--bcher-kva.example", "@example.org"]
+    both = ["xn--bcher-kva.example", "b\u00fccher.example"]
+    spelled = [*both, *(f"a@{each}" for each in both)]
+    assert spellings(names) == ["example.org", *spelled, "@example.org"]

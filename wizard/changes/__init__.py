@@ -6,6 +6,7 @@ from mailwizard.changes.certificates import PrivateAuthority, PrivateCertificate
 from mailwizard.changes.debconf import DebconfSettings
 from mailwizard.changes.files import FileContent, Folder, KeyedEntries
 from mailwizard.changes.firewall import firewall_rules
+from mailwizard.changes.gone import EntriesGone
 from mailwizard.changes.hostname import HostName, HostsEntry
 from mailwizard.changes.maps import LookupMap
 from mailwizard.changes.postfix import PARSES, MasterCfParameters, PostfixParameters
@@ -20,6 +21,7 @@ __all__ = [
     "AcmeCertificate",
     "Credential",
     "DebconfSettings",
+    "EntriesGone",
     "FileContent",
     "Folder",
     "HostName",

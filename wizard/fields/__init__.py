@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailwizard.fields.compound import Listing, OneOrMore, Record, SecretField, Table
 from mailwizard.fields.mail import AliasName, AliasTarget, EmailAddress, LocalPart, Login
-from mailwizard.fields.names import Address, Domain, HostName, Network, in_unicode
+from mailwizard.fields.names import Address, Domain, HostName, Network, in_unicode, spellings
 from mailwizard.fields.plain import Bool, Choice, Integer, Path, Size, Text, Url
 from mailwizard.fields.ports import ClientNetwork, ServiceField
 from mailwizard.fields.relays import NextHop, RelayAccount, RelayUser, SenderPattern
@@ -42,4 +42,5 @@ __all__ = [
     "in_unicode",
     "nearest",
     "quoted",
+    "spellings",
 ]

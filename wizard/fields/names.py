@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,6 +180,16 @@ def in_unicode(name: str) -> str:
     return ".".join(
         idna.ulabel(label) if label.startswith("xn--") else label for label in name.split(".")
     )
+
+
+def spellings(names: Iterable[str]) -> list[str]:
+    """Each domain or address, behind it the other form that mail may bring of it (RFC 6531)."""
+    return list(dict.fromkeys(form for name in names for form in (name, _in_unicode(name))))
+
+
+def _in_unicode(address: str) -> str:
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{in_unicode(domain)}"
 
 
 def visible_address(value: Any) -> str:

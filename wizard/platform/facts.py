@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ PEOPLE_FROM, PEOPLE_TO = 1000, 59999
 _SWITCH = "/etc/nsswitch.conf"
 # whose accounts are all in one list, and in files that can be watched
 _LISTED = {"files", "systemd"}
+# above what is kept for the system a directory numbers its people (Debian policy 9.2.2)
+DIRECTORY_FROM = 65536
 
 
 def full_name(look: Look) -> str | None:
@@ -62,28 +64,59 @@ def has_ipv6(look: Look) -> bool:
     return look.state("/proc/net/if_inet6").kind != "absent"
 
 
-def has_login(look: Look, name: str, uid_from: int = 0) -> bool:
-    """Whether there is this login, with such a number or a higher one."""
+def has_login(look: Look, name: str) -> bool:
+    """Whether there is this login, a person's or one of the system's own."""
+    return bool(account(look, name))
+
+
+def has_person(look: Look, name: str) -> bool:
+    """Whether there is this login, and a person's number belongs to it."""
     fields = account(look, name)
-    return bool(fields) and int(fields[2]) >= uid_from
+    return bool(fields) and is_person(int(fields[2]))
 
 
 def account(look: Look, name: str) -> Sequence[str]:
     """The seven fields of a login as in passwd(5); empty where there is none."""
-    if _sources(look) <= _LISTED:
+    if _files_alone(look):
         # thousands may be asked for, one after the other
         everybody = passwd(look)
         if everybody.ok:
             return _by_name(everybody.out).get(name, ())
+    # a directory (LDAP, SSSD) mostly lists nobody, but knows whom it is asked for
     return _by_name(passwd(look, name).out).get(name, ())
+
+
+def is_person(uid: int) -> bool:
+    """Whether a person may have this number: not the system's own accounts, not nobody."""
+    return PEOPLE_FROM <= uid <= PEOPLE_TO or uid >= DIRECTORY_FROM
+
+
+def has_group(look: Look, name: str) -> bool:
+    """Whether there is a group of this name; no account of that name can then be made."""
+    return look.ask(["getent", "group", name]).ok
+
+
+def without_password(look: Look) -> list[str]:
+    """All people of this host, where it is certain that none of them has a password (shadow(5))."""
+    found = [fields[0] for fields in _accounts(look) if is_person(int(fields[2]))]
+    text = look.read("/etc/shadow").decode("utf-8", "replace")
+    rows = (line.split(":") for line in text.splitlines())
+    hashes = {row[0]: row[1] for row in rows if len(row) > 1}
+    # what stands first in the field of a locked one; a directory keeps them elsewhere
+    locked = all(hashes.get(name, "?")[:1] in ("!", "*", "") for name in found)
+    return found if locked and _files_alone(look) else []
+
+
+def services(look: Look) -> list[str]:
+    """Logins of the system's own accounts, as far as the host lists them."""
+    return [fields[0] for fields in _accounts(look) if not is_person(int(fields[2]))]
 
 
 def people(look: Look) -> list[str]:
     """Logins of persons, the oldest first, as far as the host lists them."""
     found = [
         (int(fields[2]), fields[0])
-        # a directory (LDAP, SSSD) mostly lists nobody, but knows whom it is asked for
-        for fields in _by_name(passwd(look).out).values()
+        for fields in _accounts(look)
         if PEOPLE_FROM <= int(fields[2]) <= PEOPLE_TO
         and not fields[6].endswith(("/nologin", "/false"))
     ]
@@ -95,15 +128,19 @@ def passwd(look: Look, *names: str) -> Completed:
 
     Asked once for one state of the files, where nobody else knows accounts (nsswitch.conf(5)).
     """
-    files = ("/etc/passwd", _SWITCH) if _sources(look) <= _LISTED else ()
+    files = ("/etc/passwd", _SWITCH) if _files_alone(look) else ()
     return look.ask(["getent", "passwd", *names], of=files)
 
 
-def _sources(look: Look) -> set[str]:
-    """Who knows accounts."""
+def _files_alone(look: Look) -> bool:
+    """Whether nobody but this host's own files knows accounts."""
     switch = look.read(_SWITCH).decode("utf-8", "replace").splitlines()
     found = (line.split()[1:] for line in switch if line.startswith("passwd:"))
-    return set(next(found, ["files"]))
+    return set(next(found, ["files"])) <= _LISTED
+
+
+def _accounts(look: Look) -> Iterable[Sequence[str]]:
+    return _by_name(passwd(look).out).values()
 
 
 @lru_cache(maxsize=16)

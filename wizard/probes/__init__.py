@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         CertificateNames,
         CertificateSigned,
     )
+    from mailwizard.probes.credentials import SomebodyHasPassword
     from mailwizard.probes.crowd import ServesMany
     from mailwizard.probes.delegation import (
         LongTextsHeard,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     )
     from mailwizard.probes.greylist import Greylisted
     from mailwizard.probes.groups import TlsGroups
+    from mailwizard.probes.hops import HopsCarry, OwnUtf8
     from mailwizard.probes.identity import OutgoingIdentity
     from mailwizard.probes.imap import (
         ClearLoginRefused,
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
         MailboxesApart,
         SpecialFolders,
     )
+    from mailwizard.probes.judges import ProofsCount
     from mailwizard.probes.keyage import KeyAge
     from mailwizard.probes.lasting import FirewallPermanent
     from mailwizard.probes.leftmail import OldMailboxes, QueueLeft
@@ -122,6 +125,7 @@ if TYPE_CHECKING:
         TrustedNetworks,
     )
     from mailwizard.probes.protection import OnlyWeAreWe
+    from mailwizard.probes.recipients import OnlyPeople
     from mailwizard.probes.redirected import NothingElsewhere
     from mailwizard.probes.relay import RefusesRelay
     from mailwizard.probes.relayhost import RelayTakesUs, RelayTlsEnforced
@@ -213,6 +217,7 @@ _NAMES = {
         "CertificateDates CertificateFiles CertificateKey CertificateKind "
         "CertificateNames CertificateSigned"
     ),
+    "credentials": "SomebodyHasPassword",
     "crowd": "ServesMany",
     "delegation": "LongTextsHeard NoWildcard ZoneServers",
     "delivery": "AcceptsRoleMail DeliversMail DeliversTo",
@@ -224,11 +229,13 @@ _NAMES = {
     "filtering": "FilterAnswers FilterFindsSpam FilterFindsVirus FilterPasses VirusDefinitions",
     "greylist": "Greylisted",
     "groups": "TlsGroups",
+    "hops": "HopsCarry OwnUtf8",
     "identity": "OutgoingIdentity",
     "imap": (
         "ClearLoginRefused ImapGreeting ImapNoInjection NoPlaintextImap PopClosed SieveNotInClear"
     ),
     "imap_login": "ImapLogin ImapRoundTrip MailboxesApart SpecialFolders",
+    "judges": "ProofsCount",
     "keyage": "KeyAge",
     "lasting": "FirewallPermanent",
     "leftmail": "OldMailboxes QueueLeft",
@@ -244,6 +251,7 @@ _NAMES = {
     "postfix_config": "CompatibleLevel MapsUsable NothingDeprecated PostfixParses PostfixReadBack",
     "postfix_static": "RelayRestrictions SmugglingSettings TrustedNetworks",
     "protection": "OnlyWeAreWe",
+    "recipients": "OnlyPeople",
     "redirected": "NothingElsewhere",
     "relay": "RefusesRelay",
     "relayhost": "RelayTakesUs RelayTlsEnforced",

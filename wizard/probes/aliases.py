@@ -9,6 +9,7 @@ from itertools import islice
 from typing import ClassVar
 
 from mailwizard.model import Host, Result
+from mailwizard.platform.facts import is_person
 from mailwizard.probes.deadline import CannotAsk, Trouble
 from mailwizard.probes.mailbox import find_user
 from mailwizard.probes.postconf import Postconf, words
@@ -116,7 +117,7 @@ class _Walk:
         if user is None:
             self.rows.append(f"{path} (nobody)")
             self.bad.append(f"{path} ends nowhere: there is no such alias or login")
-        elif user.uid < 1000:
+        elif not is_person(user.uid):
             self.rows.append(f"{path} (system account)")
             self.doubtful.append(f"{path} ends in the mailbox of a system account")
         else:

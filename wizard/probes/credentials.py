@@ -6,11 +6,13 @@ import base64
 import random
 import socket
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from mailwizard.errors import WizardError
 from mailwizard.model import Host, Result, SecretRef
+from mailwizard.platform.facts import without_password
 from mailwizard.probes.vantage import Seat
-from mailwizard.probes.verdict import unknown
+from mailwizard.probes.verdict import passed, skipped, unknown, warned
 
 Accounts = tuple[tuple[str, SecretRef], ...]
 # Enough to see whether logging in works; a host with a thousand accounts must not be asked for all.
@@ -46,8 +48,10 @@ def known(host: Host, accounts: Accounts) -> list[Credential]:
     return found
 
 
-def nobody_known(accounts: Accounts) -> Result:
-    """The verdict where nobody can log in."""
+def nobody_known(host: Host, accounts: Accounts) -> Result:
+    """The verdict where nobody's password is known; that nobody has one is said once (IMAP-14)."""
+    if not accounts and (locked := without_password(host)):
+        return skipped(f"nobody can log in: {', '.join(locked[:MOST])} without a password")
     names = ", ".join(login for login, _ in accounts) or "anybody"
     return unknown(
         f"no password known here for {names}",
@@ -55,6 +59,28 @@ def nobody_known(accounts: Accounts) -> Result:
         "Give an account under [dovecot] users, its password in a file or the environment; or "
         "log in by hand.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SomebodyHasPassword:
+    """Of the people on this host somebody has a password: else nobody reads or sends mail."""
+
+    id: ClassVar[str] = "IMAP-14"
+    title: ClassVar[str] = "Somebody has a password"
+    deadline: ClassVar[float] = 10.0
+    critical: ClassVar[bool] = False
+    by_hand: ClassVar[str] = "passwd -S -a"
+
+    def ask(self, host: Host) -> Result:
+        locked = without_password(host)
+        if not locked:
+            return passed("not everybody is locked")
+        names = f"{', '.join(locked[:MOST])}{', …' if len(locked) > MOST else ''}"
+        return warned(
+            f"nobody can log in: {names} {'has' if len(locked) == 1 else 'have'} no password",
+            "a password for whoever reads mail here",
+            f"The administrator: `passwd {locked[0]}` sets one, for reading and for sending.",
+        )
 
 
 def away_address() -> str:

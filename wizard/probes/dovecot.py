@@ -190,7 +190,7 @@ class AuthTest:
     def ask(self, host: Host) -> Result:
         people = known(host, self.accounts)
         if not people:
-            return nobody_known(self.accounts)
+            return nobody_known(host, self.accounts)
         transcript = Transcript()
         first, apart = people[0].login, Transcript()
         with ThreadPoolExecutor(max_workers=1) as pool:

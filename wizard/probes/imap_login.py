@@ -43,7 +43,7 @@ class ImapLogin(LoggedIn):
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
         people = known(host, self.accounts)
         if not people:
-            return nobody_known(self.accounts)
+            return nobody_known(host, self.accounts)
         trust = imap_trust(host, self.name, self.trust)
         wrong, apart = Credential(people[0].login, secrets.token_hex(12)), Transcript()
         with ThreadPoolExecutor(max_workers=1) as pool:

@@ -163,7 +163,7 @@ class LoggedIn(OverImap):
     def _hear(self, host: Host, place: Seat, clock: Deadline, transcript: Transcript) -> Result:
         people = known(host, self.accounts)
         if not people:
-            return nobody_known(self.accounts)
+            return nobody_known(host, self.accounts)
         trust = imap_trust(host, self.name, self.trust)
         with self._secured(place, clock, transcript, trust) as imap:
             answer = imap.login(people[0])

@@ -144,7 +144,7 @@ class AsUser(OverSubmission):
     def _at(self, turn: Round) -> Result:
         people = known(turn.host, self.accounts)
         if not people:
-            return nobody_known(self.accounts)
+            return nobody_known(turn.host, self.accounts)
         trust = smtp_trust(turn.host, self.name, self.trust)
         try:
             return self._with(turn, trust, people)

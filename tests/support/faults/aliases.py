@@ -6,6 +6,24 @@ SHORT = {"wait": 2.0}
 
 FAULTS = (
     Fault(
+        "the system's own accounts are written to, as Postfix has it by itself",
+        {
+            "SMTP-35": r"fail: mail for \S+, .* and \d+ more is accepted, and nobody reads it",
+            "SMTP-10": "pass",
+        },
+        "main 'local_recipient_maps=proxy:unix:passwd.byname $alias_maps'",
+    ),
+    Fault(
+        "nobody is unknown",
+        {"SMTP-35": "fail: is accepted, and nobody reads it", "SMTP-10": "fail: is accepted"},
+        "main local_recipient_maps=",
+    ),
+    Fault(
+        "the table of people cannot be read",
+        {"SMTP-35": "unknown: people.regexp"},
+        "rm /etc/postfix/people.regexp; settled",
+    ),
+    Fault(
         "no alias for postmaster",
         {
             "OUT-07": "fail: postmaster ends nowhere",

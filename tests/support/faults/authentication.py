@@ -208,4 +208,74 @@ DNS = (
     ),
 )
 
-FAULTS = (*SIGNATURES, *DNS)
+HOPS = (
+    Fault(
+        "programs hand in what the filter does not take",
+        {
+            "SMTP-36": r"fail: SMTPUTF8 is offered by sendmail\(1\) and not by .* port 10026",
+            "SMTP-37": "fail: did not reach alice",
+        },
+        "main 'smtputf8_autodetect_classes=sendmail, verify'",
+        options={"wait": 3.0},
+    ),
+    Fault(
+        "mail programs are offered what the filter does not take",
+        {"SMTP-36": "fail: SMTPUTF8 is offered by submissions/inet and not by", "SMTP-37": "pass"},
+        "service submissions/inet/smtpd_discard_ehlo_keywords=etrn",
+    ),
+    Fault(
+        "the way back does not take what the door takes",
+        {"SMTP-36": "fail: SMTPUTF8 is offered by the door and not by the hop on .* port 10025"},
+        "service 127.0.0.1:10025/inet/smtpd_discard_ehlo_keywords=smtputf8",
+    ),
+    Fault(
+        "the largest message is too large on its way back",
+        {"SMTP-36": "fail: 10025 takes 52428800 octets, no more than the door", "SMTP-28": "pass"},
+        "service 127.0.0.1:10025/inet/cleanup_service_name=cleanup",
+    ),
+)
+
+
+def judge_says(*lines: str) -> str:
+    """OpenDMARC reads another file."""
+    words = " ".join(f"'{line}'" for line in lines)
+    return (
+        f"cp -a /etc/opendmarc.conf /root/opendmarc.conf; for line in {words}; do "
+        'sed -i "s/^${line%% *} .*/$line/" /etc/opendmarc.conf; done; '
+        "systemctl restart opendmarc; listens 8893"
+    )
+
+
+JUDGE_SOUND = (
+    "cp -a /root/opendmarc.conf /etc/opendmarc.conf; systemctl restart opendmarc; listens 8893"
+)
+JUDGES = (
+    Fault(
+        "OpenDMARC trusts another name than the verifier's",
+        {"DMARC-07": f"fail: that DKIM alone proves, as {FQDN} notes it, counts as dmarc=fail"},
+        judge_says("TrustedAuthservIDs other.example.test", "AuthservID other.example.test"),
+        JUDGE_SOUND,
+    ),
+    Fault(
+        "OpenDMARC takes authors that it cannot measure",
+        {"DMARC-07": "fail: a message .* is taken"},
+        judge_says("RejectFailures true", "RequiredHeaders false", "RejectMultiValueFrom false"),
+        JUDGE_SOUND,
+        options={"reject": True},
+    ),
+    Fault(
+        "the verifier writes under another name",
+        {"DMARC-07": "fail: that DKIM alone proves, as other.example.test notes it"},
+        "cp -a /etc/opendkim.conf /root/opendkim.conf; sed -i 's/^AuthservID .*/AuthservID "
+        "other.example.test/' /etc/opendkim.conf; systemctl restart opendkim; listens 8891",
+        "cp -a /root/opendkim.conf /etc/opendkim.conf; systemctl restart opendkim; listens 8891",
+    ),
+    Fault(
+        "the SPF service writes under another name",
+        {"DMARC-07": "fail: that SPF alone proves, as other.example.test notes it, counts as"},
+        "sed -i.kept 's/^Authserv_Id.*/Authserv_Id = other.example.test/' "
+        "/etc/postfix-policyd-spf-python/policyd-spf.conf; settled",
+        "cd /etc/postfix-policyd-spf-python && mv policyd-spf.conf.kept policyd-spf.conf; settled",
+    ),
+)
+FAULTS = (*SIGNATURES, *DNS, *HOPS, *JUDGES)

@@ -250,6 +250,12 @@ ACCOUNTS = (
         f'echo "carol:$(cat {PASSWORD})" | chpasswd',
     ),
     Fault(
+        "nobody has a password",
+        {"IMAP-14": "warn: nobody can log in: .*carol.* have no password"},
+        "usermod -L carol",
+        "usermod -U carol",
+    ),
+    Fault(
         "no password is known",
         dict.fromkeys(
             ("IMAP-04", "IMAP-13", *READERS), "unknown: no password known here for carol"

@@ -227,3 +227,30 @@ def test_without_dovecots_word_about_its_certificate_nothing_is_proved(pki: Pki)
         result = probes.SpecialFolders(ALICE, server=HERE, port=server.port).ask(knowing_alice())
     assert result.outcome is UNKNOWN
     assert "does not tell where its certificate is" in result.said
+
+
+SHADOW = "root:*:1::::::\nalice:{}:1::::::\nbob:!$y$j9T$x:1::::::\n"
+
+
+@pytest.mark.parametrize(
+    ("word", "files", "outcome", "said"),
+    [
+        ("!", "files", WARN, "nobody can log in: alice, bob have no password"),
+        ("*", "files systemd", WARN, "nobody can log in: alice, bob have no password"),
+        ("", "files", WARN, "nobody can log in"),
+        ("$y$j9T$x", "files", PASS, "not everybody is locked"),
+        # a directory keeps passwords elsewhere
+        ("!", "files sss", PASS, "not everybody is locked"),
+    ],
+)
+def test_that_nobody_can_log_in_is_said_once(
+    word: str, files: str, outcome: Outcome, said: str
+) -> None:
+    people = "alice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\nwww-data:x:33:33::/:/x\n"
+    host = RecordedHost(answers={"getent passwd": Completed((), 0, people)})
+    host.files["/etc/nsswitch.conf"] = Written(f"passwd: {files}\n".encode())
+    host.files["/etc/shadow"] = Written(SHADOW.format(word).encode())
+    result = probes.SomebodyHasPassword().ask(host)
+    assert (result.outcome, said in result.said) == (outcome, True), result
+    other = probes.AuthTest((), "example.test").ask(host)
+    assert other.outcome is (Outcome.SKIPPED if outcome is WARN else Outcome.UNKNOWN), other

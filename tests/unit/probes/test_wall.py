@@ -28,7 +28,7 @@ PERSON = "alice@example.test"
 ANSWERS: dict[str, Any] = {
     "accounts": ALICE, "addresses": ("192.0.2.9",), "chain": "/etc/chain.pem",
     "domain": "example.test",
-    "domains": ("example.test",), "fqdn": NAME, "hostname": NAME, "limit": 1000,
+    "domains": ("example.test",), "fqdn": NAME, "hops": (10024,), "hostname": NAME, "limit": 1000,
     "lists": ("bl.example.test=127.0.0.2",), "login": "alice", "logins": ("alice",),
     "name": NAME, "path": "/etc/key", "protocol": "", "recipient": PERSON, "selector": "s1",
 }  # fmt: skip
