@@ -51,15 +51,21 @@ def spoiled(journal: Journal) -> tuple[str, ...]:
 
 def unfinished(look: Look, journal: Journal, roles: Sequence[str]) -> tuple[str, ...]:
     """Packages for these roles, or of ours, that an upgrade or another run left half done."""
-    half = managers.unready(look)
-    ours = half.intersection(added(look, journal)) if half else frozenset()
-    return tuple(sorted(ours.union(managers.akin(half, wanted(look, roles)))))
+    return _ours(look, journal, roles, managers.unready(look))
+
+
+def _ours(
+    look: Look, journal: Journal, roles: Sequence[str], half: frozenset[str]
+) -> tuple[str, ...]:
+    mine = half.intersection(added(look, journal)) if half else frozenset()
+    return tuple(sorted(mine.union(managers.akin(half, wanted(look, roles)))))
 
 
 def due(look: Look, journal: Journal, roles: Sequence[str]) -> tuple[str, ...]:
     """What a transaction would bring: the missing, the half done, those that came not whole."""
-    found = (*missing(look, roles), *unfinished(look, journal, roles), *spoiled(journal))
-    return tuple(dict.fromkeys(found))
+    ready, half = managers.listed(look)
+    found = (name for name in wanted(look, roles) if name not in ready)
+    return tuple(dict.fromkeys((*found, *_ours(look, journal, roles, half), *spoiled(journal))))
 
 
 def mail_left(look: Look, missing: Iterable[str]) -> list[str]:

@@ -95,10 +95,16 @@ def present(look: Look) -> frozenset[str]:
     return manager_of(look.platform).present(_listed(look))
 
 
+def listed(look: Look) -> tuple[frozenset[str], frozenset[str]]:
+    """What is installed, and what is here and never got ready; raises CommandFailed."""
+    manager, said = manager_of(look.platform), _listed(look)
+    ready = manager.installed(said)
+    return ready, manager.present(said) - ready
+
+
 def unready(look: Look) -> frozenset[str]:
     """Packages whose files are here and that never got ready; raises CommandFailed."""
-    manager, listed = manager_of(look.platform), _listed(look)
-    return manager.present(listed) - manager.installed(listed)
+    return listed(look)[1]
 
 
 def akin(names: Iterable[str], to: Iterable[str]) -> tuple[str, ...]:

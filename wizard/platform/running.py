@@ -23,8 +23,8 @@ def number_in(look: Look, pid_file: str) -> int:
         said = look.read(pid_file).strip() if pid_file else b""
     # the file stays when its daemon ends, and the number may be somebody else's by now
     program = pid_file.rpartition("/")[2].removesuffix(".pid")
-    mine = said.isdigit() and look.read(f"/proc/{int(said)}/comm").decode().strip() == program
-    return int(said) if mine else 0
+    runs = look.read(f"/proc/{int(said)}/comm").strip() if said.isdigit() else b""
+    return int(said) if runs and runs == program.encode() else 0
 
 
 def replaced(look: Look, pid: int) -> str:
