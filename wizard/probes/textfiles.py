@@ -12,9 +12,11 @@ from mailwizard.model import Host, Look, Result
 from mailwizard.probes.deadline import CannotAsk
 from mailwizard.probes.postconf import Postconf
 from mailwizard.probes.postfix_config import tables
-from mailwizard.probes.verdict import failed, passed
+from mailwizard.probes.verdict import failed, passed, warned
 
-_FILES = ("/etc/passwd", "/etc/group", "/etc/hosts")
+# of one line no mail daemon needs more than it can read of it
+_OF_OTHERS = ("/etc/hosts", "/etc/group")
+_FILES = ("/etc/passwd", *_OF_OTHERS)
 _ROLES = ("aliases", "main.cf", "master.cf")
 
 
@@ -31,11 +33,14 @@ class TextFiles:
     )
 
     def ask(self, host: Host) -> Result:
-        rows = [row for path in _paths(host) for row in _wrong(host, path)]
+        found = [row for path in _paths(host) for row in _wrong(host, path)]
+        # what stops mail is told first
+        rows = sorted(found, key=lambda row: row.startswith(_OF_OTHERS))
         if not rows:
             return passed("all of them are UTF-8")
         more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-        return failed(
+        verdict = warned if all(row.startswith(_OF_OTHERS) for row in rows) else failed
+        return verdict(
             f"{rows[0]}{more}",
             "UTF-8, or ASCII",
             "A daemon that cannot read the line puts mail off for ever, or does without the line. "

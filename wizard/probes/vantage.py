@@ -36,8 +36,10 @@ _CLONE_NEWNET = 0x40000000
 _POOL4 = ipaddress.IPv4Network("198.19.192.0/18")
 _POOL6 = ipaddress.IPv6Network("fd6d:7769:7a00::/40")
 STRANGERS = (str(_POOL4), str(_POOL6))
-# behind the pair of addresses at the beginning of a /24 (a /64), its upper half
-_FIRST, _BLOCK = 126, {4: 25, 6: 121}
+# the pair of addresses stands at the beginning of so many, and their upper half are callers: one
+# check makes some three hundred connections
+_SIZE = 1024
+_FIRST, _BLOCK = _SIZE // 2 - 2, {4: 23, 6: 119}
 _IPV6_FREEBIND = 78  # ipv6(7), linux/in6.h
 
 
@@ -312,7 +314,8 @@ def _routed(host: Host) -> Iterator[Network]:
 
 def _pairs4() -> Iterator[tuple[str, str]]:
     while True:
-        base = int(_POOL4.network_address) + 256 * random.randrange(_POOL4.num_addresses // 256)
+        blocks = _POOL4.num_addresses // _SIZE
+        base = int(_POOL4.network_address) + _SIZE * random.randrange(blocks)
         yield str(ipaddress.IPv4Address(base + 1)), str(ipaddress.IPv4Address(base + 2))
 
 

@@ -130,11 +130,6 @@ RECIPIENTS = (
         {"SMTP-14": r"fail: announces SIZE \(none\)"},
         "main smtpd_discard_ehlo_keywords=size,etrn,silent-discard",
     ),
-    Fault(
-        "the queue's disk has no room for another message",
-        {"SMTP-12": "unknown: 452", "SMTP-09": "unknown: 452"},
-        "main queue_minfree=$((1 << 50))",
-    ),
 )
 
 VERBS = (

@@ -88,4 +88,24 @@ ELSEWHERE = (
     ),
 )
 
-FAULTS = (*HELD, *ELSEWHERE)
+LATIN = r"s/^\(alice:[^:]*:[^:]*:[^:]*:\)[^:]*/\1J\xfcrgen/"
+
+BYTES = (
+    Fault(
+        "somebody's name in passwd is not UTF-8",
+        {
+            "HOST-TEXT": r"fail: /etc/passwd, line \d+, is not UTF-8: alice:x:",
+            "SMTP-09": "fail: 451 4.3.5",
+        },
+        f"cp -a /etc/passwd /root/passwd; LC_ALL=C sed -i '{LATIN}' /etc/passwd; settled",
+        "cp -a /root/passwd /etc/passwd; sound",
+        options=SHORT,
+    ),
+    Fault(
+        "an alias is not UTF-8",
+        {"HOST-TEXT": r"fail: /etc/aliases, line \d+, is not UTF-8: j.xfcrgen: alice"},
+        "printf 'j\\xfcrgen: alice\\n' >>/etc/aliases; newaliases; settled",
+    ),
+)
+
+FAULTS = (*HELD, *ELSEWHERE, *BYTES)

@@ -67,6 +67,19 @@ def test_made_in_two_commands_and_removed_link_first() -> None:
     assert host.verbs()[2:] == ["link del", "netns del"]
 
 
+def test_he_calls_from_more_addresses_than_a_check_has_connections() -> None:
+    host = StrangersHost()
+    with seat(host) as place:
+        far = ipaddress.ip_address(place.own)
+        blocks = [row.split()[3] for row in host.stdin[1].splitlines() if "route add local" in row]
+    four, six = map(ipaddress.ip_network, blocks)
+    assert (four.num_addresses, six.num_addresses) == (512, 512)
+    assert four.subnet_of(POOL4)  # type: ignore[arg-type]
+    assert far not in four
+    for block in blocks:
+        assert f"route add {block} via " in host.stdin[0]
+
+
 def test_nobody_sits_there_before_both_ends_are_up() -> None:
     states = ["DOWN", "DOWN", "UP", "DOWN", "UP"]
 
