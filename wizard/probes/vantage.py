@@ -40,6 +40,8 @@ STRANGERS = (str(_POOL4), str(_POOL6))
 # check makes some three hundred connections
 _SIZE = 1024
 _FIRST, _BLOCK = _SIZE // 2 - 2, {4: 23, 6: 119}
+# over all strangers of a run: one comes and goes many times, and may have a block again
+_TURNS = itertools.count(random.randrange(_SIZE // 2))
 _IPV6_FREEBIND = 78  # ipv6(7), linux/in6.h
 
 
@@ -106,7 +108,7 @@ class _Link:
     known_as: tuple[str, ...]
     here: tuple[str, ...]
     wall: Wall
-    turn: Iterator[int] = field(default_factory=itertools.count)
+    turn: Iterator[int] = field(default_factory=lambda: _TURNS)
 
     def seat(self) -> Seat:
         addresses = (self.near4, self.near6) if self.near6 else (self.near4,)
