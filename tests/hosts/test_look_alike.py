@@ -33,8 +33,10 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update
 apt-get install -y --no-install-recommends \
     ufw openssh-server systemd-resolved libnss-resolve unattended-upgrades cloud-init netplan.io
-systemctl disable --now ufw cloud-init unattended-upgrades apt-daily.timer apt-daily-upgrade.timer
-systemctl mask cloud-init-local cloud-init cloud-config cloud-final
+systemctl disable --now ufw unattended-upgrades
+# a lab has no cloud to ask, and must not upgrade itself; the units have other names on each release
+cloud=$(systemctl list-unit-files --plain --no-legend 'cloud-*' | cut -d' ' -f1)
+systemctl mask apt-daily.timer apt-daily-upgrade.timer $cloud
 apt-get clean
 """
 NETPLAN = """\
