@@ -62,9 +62,10 @@ def bracketed(network: str) -> str:
 def delivery(context: Context) -> dict[str, str]:
     """Where mail ends up, whose it may be, and how large."""
     return {
-        # asked at each message: whoever is made later gets mail, what a package makes does not
+        # asked at each message: whoever is made later gets mail, what a package makes does not.
+        # By proxymap(8), which has no root of its own: Debian would keep a copy for others.
         "local_recipient_maps": "$alias_maps, "
-        f"proxy:pipemap:{{unix:passwd.byname,regexp:{people(context)}}}",
+        f"pipemap:{{proxy:unix:passwd.byname,regexp:{people(context)}}}",
         "home_mailbox": "Maildir/",
         "mailbox_size_limit": "0",
         "message_size_limit": str(context["message_size"]),

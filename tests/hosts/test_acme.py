@@ -294,11 +294,11 @@ def test_what_somebody_s_own_certbot_renews_is_taken_up(acme: Acme) -> None:
     acme.answer(source="files", chain=f"{OWN}/fullchain.pem", key=f"{OWN}/privkey.pem")
     done = acme.program.apply("certificates", timeout=200)
     assert done.status == 0, done.stdout[-3000:]
-    assert serves(host, f"{OWN}/fullchain.pem")
+    assert serves(host, f"{OWN}/fullchain.pem", (25, 993))
     old = on_disk(host, f"{OWN}/fullchain.pem")
     host.run("certbot renew --cert-name own --force-renewal --no-random-sleep-on-renew")
     assert on_disk(host, f"{OWN}/fullchain.pem") != old
-    assert serves(host, f"{OWN}/fullchain.pem")
+    assert serves(host, f"{OWN}/fullchain.pem", (25, 993))
     assert acme.verdicts("certificates")["TLS-13"] == "pass"
     host.run(["chmod", "-x", hook])
     assert acme.verdicts("certificates")["TLS-13"] == "fail"

@@ -101,7 +101,7 @@ def test_help_and_version_need_nobody(unchanged: Program) -> None:
 def test_the_example_answers_are_an_answer_file(unchanged: Program) -> None:
     done = unchanged("answers", user="alice")
     assert done.status == 0
-    assert list(tomllib.loads(done.stdout)) == ALL
+    assert list(tomllib.loads(done.stdout)) == ["system", *ALL]
     unchanged.host.put(done.stdout, "/var/tmp/example.toml")
     helps(unchanged("plan", "-a", "/var/tmp/example.toml"), 2, "hostname.fqdn: no answer was given")
 

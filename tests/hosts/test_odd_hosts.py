@@ -26,7 +26,7 @@ def host(prepared: Prepared, internet: Internet, suite: str) -> Iterator[Host]:
 
 def test_a_name_in_capitals_is_ours_in_the_hosts_file(host: Host) -> None:
     host.put("127.0.0.1 localhost\n127.0.1.1 Mail.Example.Test Mail\n", "/etc/hosts")
-    assert host.run(f"getent hosts {FQDN}").stdout.split()[0] == "127.0.1.1"
+    assert host.run(f"getent ahostsv4 {FQDN}").stdout.split()[0] == "127.0.1.1"
     done = Program(host).apply("hostname")
     assert done.status == 0, done.stdout[-3000:]
     assert b"127.0.1.1" not in host.get("/etc/hosts")
@@ -72,7 +72,9 @@ def test_spf_in_other_words_is_judged_alike_by_the_desk_and_the_check(
             (MACRO.replace(".ok.", ".no."), "wrong", "fail"),
         ):
             dns.set(DOMAIN, "TXT", text)
-            rows = json.loads(program("dns", "--json").stdout)["records"]
+            told = program("dns", "--json")
+            assert told.stdout, told.stderr
+            rows = json.loads(told.stdout)["records"]
             (spf,) = (one for one in rows if (one["owner"], one["type"]) == (DOMAIN, "TXT"))
             found = json.loads(program("check", "--json", "authentication").stdout)["checks"]
             (asked,) = (one for one in found if one["id"] == f"SPF-05:{DOMAIN}")

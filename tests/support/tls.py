@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 import time
+from collections.abc import Sequence
 from hashlib import sha256
 
 from lab.host import Host
@@ -31,10 +32,10 @@ def on_disk(host: Host, chain: str) -> str:
     return sha256(ssl.PEM_cert_to_DER_cert(first + end)).hexdigest()
 
 
-def serves(host: Host, chain: str, timeout: float = 60) -> bool:
-    """Tell whether all four ports serve what is on disk, as soon as a reload is over."""
+def serves(host: Host, chain: str, ports: Sequence[int] = PORTS, timeout: float = 60) -> bool:
+    """Tell whether the ports serve what is on disk, as soon as a reload is over."""
     deadline, wanted = time.monotonic() + timeout, {on_disk(host, chain)}
-    while {served(host, port) for port in PORTS} != wanted:
+    while {served(host, port) for port in ports} != wanted:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.2)

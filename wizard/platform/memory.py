@@ -16,6 +16,8 @@ SPARE = 160 << 20
 """Octets that a check leaves to all others. One question takes up to a fifth of that: an smtpd, a
 policy server and a process of a filter that were not there before."""
 
+# version 1 shows no limit as the largest number that is whole pages
+_NONE = 1 << 62
 # limit, what is used, and the name of what the kernel gives back by itself
 _FILES = {
     "cgroup2": ("memory.max", "memory.current", "inactive_file"),
@@ -87,7 +89,7 @@ def _mounts(look: Look) -> Iterator[tuple[str, str, str]]:
 def _limit(look: Look, folder: str, kind: str) -> tuple[int, int] | None:
     names = _FILES[kind]
     limit, used = (look.read(f"{folder}/{name}").strip() for name in names[:2])
-    if not limit.isdigit() or not used.isdigit():
+    if not limit.isdigit() or not used.isdigit() or int(limit) >= _NONE:
         return None
     stat = look.read(f"{folder}/memory.stat").decode("ascii", "replace")
     spare = re.search(rf"^{names[2]} (\d+)$", stat, re.MULTILINE)

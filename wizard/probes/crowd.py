@@ -49,6 +49,8 @@ class ServesMany(OverTheWire):
         limit = _processes(conf)
         transcript.note(f"smtpd_timeout = {idle}; processes for port 25: {limit or 'no limit'}")
         fitting = self._fewer_where_small(host, transcript)
+        # the limit is one for each client, so they all come from one address
+        place = replace(place, call=None)
         wanted = list(fitting._places(self._reached(place, clock, transcript)))
         with ExitStack() as opened, ThreadPoolExecutor(max_workers=len(wanted)) as pool:
             heard = list(pool.map(lambda one: self._greeting(place, one, clock, opened), wanted))

@@ -61,7 +61,8 @@ class NoVantage(CannotAsk):
 class Seat:
     """Where a probe sits: how it connects, the server's addresses, and those it is known by.
 
-    make: a socket of that place; call: one that comes from another address each time.
+    make: a socket of that place; call: one that comes from another address each time, where there
+    are several.
     own: the stranger's own IPv4 address, where the server could bring something; else empty.
     wall: what may stand between him and the server; None for who is no stranger.
     """
@@ -69,7 +70,7 @@ class Seat:
     addresses: tuple[str, ...]
     known_as: tuple[str, ...]
     make: Callable[[socket.AddressFamily], socket.socket] = plain_socket
-    call: Callable[[socket.AddressFamily], socket.socket] = plain_socket
+    call: Callable[[socket.AddressFamily], socket.socket] | None = None
     patience: float = math.inf
     own: str = ""
     wall: Wall | None = None
@@ -86,7 +87,7 @@ class Seat:
             raise self.wall.judged(trouble, address, port, self.known_as) from trouble
 
     def _reach(self, address: str, port: int, deadline: Deadline) -> socket.socket:
-        return connect(address, port, deadline.within(self.patience), self.call)
+        return connect(address, port, deadline.within(self.patience), self.call or self.make)
 
     def literal(self, address: str) -> str:
         """The server's own address as in `user@[…]`: of this family, where it has one."""

@@ -252,7 +252,7 @@ JUDGE_SOUND = (
 JUDGES = (
     Fault(
         "OpenDMARC trusts another name than the verifier's",
-        {"DMARC-07": f"fail: that DKIM alone proves, as {FQDN} notes it, counts as dmarc=fail"},
+        {"DMARC-07": f"fail: that DKIM alone proves, as {FQDN} notes it, gets no result"},
         judge_says("TrustedAuthservIDs other.example.test", "AuthservID other.example.test"),
         JUDGE_SOUND,
     ),

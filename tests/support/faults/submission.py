@@ -210,11 +210,6 @@ SENDING = (
         ": >/etc/postfix/submission_header_checks; settled",
     ),
     Fault(
-        "the sender's computer is taken out of mail without SMTPUTF8 alone",
-        {"SUB-14": "warn: the recipient reads: Received: from laptop-", "SUB-11": "pass"},
-        "sed -i 's/(E|UTF8)SMTPS/ESMTPS/' /etc/postfix/submission_header_checks; settled",
-    ),
-    Fault(
         "the sender's Maildir cannot be written",
         dict.fromkeys(("SUB-11", "SUB-14"), f"unknown: did not reach {LOGIN} within 1 s"),
         f"mv /home/{LOGIN}/Maildir /home/{LOGIN}/kept; mkdir -m 0 /home/{LOGIN}/Maildir",

@@ -21,7 +21,7 @@ kiosk:x:60000:60000::/:/usr/sbin/nologin
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 ldapuser:*:1234500001:100::/home/ldapuser:/bin/bash
 """
-ALIASES, PEOPLE = "hash:/etc/aliases", "proxy:pipemap:{unix:passwd.byname,regexp:/etc/people}"
+ALIASES, PEOPLE = "hash:/etc/aliases", "pipemap:{proxy:unix:passwd.byname,regexp:/etc/people}"
 Reply = Callable[[str, str], bytes]
 
 
