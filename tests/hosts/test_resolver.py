@@ -13,20 +13,10 @@ from lab.internet import Internet
 from support.applied import ANSWERS, DOMAIN, UNFILTERED, Prepared, answers
 from support.faults.protection import LISTED, ZEN
 from support.program import Program
+from support.unbound import forwards
 
 CHOSEN = "\n[protection]\nresolver = true\n"
-# the lab's name server stands for the world's, and its zones are not signed; .test is
-# nobody's in it
-FORWARD = """\
-server:
-  module-config: "iterator"
-  local-zone: "test." nodefault
-forward-zone:
-  name: "."
-  forward-addr: {address}
-"""
 OURS = ("/etc/postfix", "/etc/resolv.conf")
-DROP_IN = "/etc/unbound/unbound.conf.d/lab.conf"
 
 
 @pytest.fixture(params=images.SUITES)
@@ -34,8 +24,7 @@ def host(request: pytest.FixtureRequest, prepared: Prepared, internet: Internet)
     """Give a verified host whose resolver is the lab's, and a list that tells the truth."""
     internet.dns.set(LISTED, "A", "127.0.0.2")
     with prepared.applied_host(str(request.param), UNFILTERED) as host:
-        host.run("mkdir -p /etc/unbound/unbound.conf.d")
-        host.put(FORWARD.format(address=internet.dns.address), DROP_IN)
+        forwards(host, internet.dns.address)
         host.put(answers(host, UNFILTERED) + CHOSEN, ANSWERS)
         yield host
 
@@ -74,7 +63,7 @@ def test_it_is_asked_and_can_be_taken_back(host: Host, internet: Internet) -> No
 def test_one_that_cannot_reach_the_world_is_not_left_in_place(
     host: Host, internet: Internet
 ) -> None:
-    host.put(FORWARD.format(address="198.18.255.254"), DROP_IN)
+    forwards(host, "198.18.255.254")
     before = host.tree(OURS)
     done = Program(host).apply("protection", timeout=300)
     assert done.status == 1

@@ -19,6 +19,7 @@ from support.program import (
     started,
     untouched,
 )
+from support.unbound import forwards
 
 RESOLV_CONF, STUB = "/etc/resolv.conf", "/run/systemd/resolve/stub-resolv.conf"
 UPSTREAM = "[Resolve]\nDNS={address}\n"
@@ -93,8 +94,9 @@ def test_without_it_only_what_it_alone_can_tell_is_unknown(served: Host) -> None
         served.run("systemctl start systemd-resolved")
 
 
-def test_a_resolver_of_our_own_is_asked_through_it(served: Host) -> None:
+def test_a_resolver_of_our_own_is_asked_through_it(served: Host, internet: Internet) -> None:
     program, given = Program(served), served.get(ANSWERS)
+    forwards(served, internet.dns.address)
     served.put(given + b"\n[protection]\nresolver = true\n", ANSWERS)
     try:
         done = program.apply("protection", timeout=200)
