@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from lab.fixtures import FreshHost
 from lab.host import Host
-from lab.internet import Internet
+from lab.internet import NAMES, Internet
 from support import suites
 from support.applied import ANSWERS, DOMAIN, FQDN, Prepared, answers, publish
 from support.program import (
@@ -104,7 +104,7 @@ def test_a_resolver_of_our_own_is_asked_through_it(served: Host, internet: Inter
         assert served.run(["readlink", RESOLV_CONF]).stdout.strip() == STUB
         told = served.run("resolvectl dns | head -n 1").stdout
         assert told.split() == ["Global:", "127.0.0.1"]
-        assert served.run("getent hosts foreign.test").stdout
+        assert served.run(["getent", "hosts", NAMES["foreign.test"]]).stdout
         assert program("plan", "-a", ANSWERS, "protection").status == 0
         assert program("undo", "protection", "--yes", timeout=200).status == 0
         assert "127.0.0.1" not in served.run("resolvectl dns | head -n 1").stdout

@@ -15,7 +15,8 @@ from mailwizard.probes.postfix_config import tables
 from mailwizard.probes.verdict import failed, passed, warned
 
 # of one line no mail daemon needs more than it can read of it
-_OF_OTHERS = ("/etc/passwd", "/etc/hosts", "/etc/group")
+_OF_OTHERS = ("/etc/hosts", "/etc/group")
+_FILES = ("/etc/passwd", *_OF_OTHERS)
 _ROLES = ("aliases", "main.cf", "master.cf")
 
 
@@ -50,7 +51,7 @@ class TextFiles:
 
 
 def _paths(look: Look) -> list[str]:
-    found = [*_OF_OTHERS, *(look.platform.path(role) for role in _ROLES)]
+    found = [*_FILES, *(look.platform.path(role) for role in _ROLES)]
     # without Postfix its tables are nobody's
     with suppress(CannotAsk):
         found += [path for _, path in tables(Postconf(look))]

@@ -94,8 +94,8 @@ BYTES = (
     Fault(
         "somebody's name in passwd is not UTF-8",
         {
-            "HOST-TEXT": r"warn: /etc/passwd, line \d+, is not UTF-8: alice:x:",
-            "SMTP-09": "pass",
+            "HOST-TEXT": r"fail: /etc/passwd, line \d+, is not UTF-8: alice:x:",
+            "SMTP-09": "fail: 451 4.3.5",
         },
         f"cp -a /etc/passwd /root/passwd; LC_ALL=C sed -i '{LATIN}' /etc/passwd; settled",
         "cp -a /root/passwd /etc/passwd; sound",
