@@ -285,6 +285,7 @@ OWN = "/etc/letsencrypt/live/own"
 def test_what_somebody_s_own_certbot_renews_is_taken_up(acme: Acme) -> None:
     directory, host = acme.internet.acme.directory, acme.host
     hook = "/etc/letsencrypt/renewal-hooks/deploy/mailwizard"
+    acme.program("undo", "certificates", "--yes")
     host.run(
         f"certbot certonly -n --agree-tos --register-unsafely-without-email --standalone "
         f"--cert-name own --server {directory} -d {FQDN}",
