@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import IO
 
 from mailwizard import show
@@ -16,6 +16,8 @@ def logged(events: Iterator[Event], path: Callable[[str], str]) -> Iterator[Even
     """The events, each written to its step's log (0600) before it is handed on."""
     logs: dict[str, IO[str]] = {}
     with contextlib.ExitStack() as opened:
+        # where no line can be written they end now, not when Python does: threads stand still then
+        opened.callback(_end, events)
         for event in events:
             if event.step not in logs:
                 handle = os.open(path(event.step), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -26,3 +28,8 @@ def logged(events: Iterator[Event], path: Callable[[str], str]) -> Iterator[Even
             logs[event.step].writelines(f"{now()} {line}\n" for line in lines)
             logs[event.step].flush()
             yield event
+
+
+def _end(events: Iterator[Event]) -> None:
+    if isinstance(events, Generator):
+        events.close()

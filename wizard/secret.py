@@ -102,8 +102,9 @@ def _unseen(secret: str) -> str:
 
 def _untypable(secret: str) -> str:
     """What is seen, and would be typed otherwise."""
-    if secret != secret.strip(" "):
-        return f"a blank at its {'beginning' if secret[0] == ' ' else 'end'}"
+    # one at its beginning is seen by whoever reads the file, and may be meant
+    if secret.endswith(" "):
+        return "a blank at its end"
     composed = unicodedata.normalize("NFC", secret)
     if composed != secret:
         place = next(

@@ -361,7 +361,6 @@ def test_a_secret_that_is_not_right_is_refused_and_not_repeated(tmp_path: Path) 
         ("hunter\u00a02", "a blank that is none as its character 7: U+00A0 (no-break space)"),
         ("hunter2\u3164", "character 8: U+3164 (hangul filler)"),
         ("hunter2 ", "a blank at its end"),
-        (" hunter2", "a blank at its beginning"),
         ("hunter2u\u0308", "a letter in parts at character 8 (NFD)"),
     ],
 )
@@ -376,5 +375,5 @@ def test_what_nobody_sees_in_a_secret_is_refused_by_name(
 
 
 def test_letters_of_any_language_and_blanks_inside_are_a_secret() -> None:
-    for secret in ("two words", "Größe ü", "пароль", "密码"):
+    for secret in ("two words", " a blank first", "Größe ü", "пароль", "密码"):
         assert read_secret(SecretRef(env="P"), {"P": secret}) == secret

@@ -178,6 +178,8 @@ def _callers(far: str) -> Network:
 # Probes that run at once need not all fail to make what the first could not.
 _REMEMBERED = 3.0
 _READY = 2.0
+# whoever ends a run waits so long; a stranger that is left over is swept by the next
+_PARTING = 2.0
 
 
 class _Pool:
@@ -210,8 +212,12 @@ class _Pool:
                 self._drop(host)
 
     def clear(self, host: Host) -> None:
-        with self._lock:
-            self._drop(host)
+        # not for ever: the thread that has it may stand still, as all do when Python ends
+        if self._lock.acquire(timeout=_PARTING):
+            try:
+                self._drop(host)
+            finally:
+                self._lock.release()
 
     def _drop(self, host: Host) -> None:
         if self._link is not None:
