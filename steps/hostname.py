@@ -17,8 +17,6 @@ from mailwizard.render import render
 
 MAIL_DAEMONS = ("master", "smtpd", "dovecot", "imap-login", "pop3-login")
 WEB_SERVERS = ("nginx", "apache2", "httpd")
-# what a mail server stands on
-MAIL_ROLES = ("postfix", "dovecot", "amavis", "clamav", "spf", "opendkim", "opendmarc", "acme")
 OWNERS = dict.fromkeys((25, 465, 587, 143, 993), MAIL_DAEMONS) | {80: WEB_SERVERS}
 
 
@@ -49,7 +47,6 @@ def probe(context: Context) -> Iterator[Probe]:
     fqdn, public = context["fqdn"], addresses(context)
     yield probes.FullHostName(fqdn)
     yield probes.NameIsHere(fqdn)
-    yield probes.PackagesReady(MAIL_ROLES)
     yield probes.ClockRight()
     yield probes.DiskRoom(message_size=context.of("postfix").get("message_size") or 0)
     yield probes.MemoryRoom()

@@ -32,6 +32,8 @@ FILTERS = (8891, 8893, 10023, 10024, 10025, 10026, 10027)
 RELAY = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"
 # the clients that bring mail to the world; a filter's has an entry of its own (step amavis)
 CLIENTS = ("smtp/unix", "relay/unix")
+# what a mail server stands on
+PACKAGES = ("postfix", "dovecot", "amavis", "clamav", "spf", "opendkim", "opendmarc", "acme")
 BIND = {4: "smtp_bind_address", 6: "smtp_bind_address6"}
 
 
@@ -213,6 +215,8 @@ def configuration(context: Context) -> Iterator[Probe]:
     yield probes.Listeners((25,), FILTERS, {25: ("master",)})
     yield probes.OutgoingIdentity(context.of("hostname")["fqdn"], hostname.addresses(context))
     yield probes.QueueLeft()
+    # not before: the packages of all steps come first, and what is half done is finished with them
+    yield probes.PackagesReady(PACKAGES)
     yield probes.NothingElsewhere(claimed(context))
     yield probes.TextFiles()
 
