@@ -31,6 +31,10 @@ class BadAnswer(BadUsage):
         self.reason = message
 
 
+class UnfitSecret(BadUsage):
+    """A secret is there, and holds what nobody sees or types."""
+
+
 class HostRefused(WizardError):
     """This host (or its saved state) cannot be used as it is."""
 

@@ -7,7 +7,7 @@ import stat
 import unicodedata
 from collections.abc import Mapping
 
-from mailwizard.errors import BadUsage
+from mailwizard.errors import BadUsage, UnfitSecret
 from mailwizard.model import SecretRef
 
 LONGEST = 4096
@@ -79,7 +79,7 @@ def _checked(text: str, place: str, lines: bool) -> str:
             hint="The secret must be one line of visible characters.",
         )
     if odd := _unseen(secret) or ("" if lines else _untypable(secret)):
-        raise BadUsage(
+        raise UnfitSecret(
             f"{place} holds {odd}",
             hint="Nobody types that at a login. Write the secret anew without it, in an editor "
             "that saves plain UTF-8 without a mark of its own.",

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from mailwizard.changes import previews
 from mailwizard.changes.maps import LookupMap
-from mailwizard.errors import BadUsage, ProofFailed
+from mailwizard.errors import BadUsage, ProofFailed, UnfitSecret
 from mailwizard.model import FileState, Host, Look, Preview, SecretRef, Subject
 from mailwizard.subjects import SecretFile, SecretGenerated
 
@@ -108,6 +108,8 @@ class SecretTable:
         if isinstance(look, Reveals):
             try:
                 passwords = [look.secret(entry.password) for entry in self.entries]
+            except UnfitSecret:
+                return False
             except BadUsage:
                 pass  # an environment variable of another day: what is there stays
             else:
