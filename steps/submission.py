@@ -94,9 +94,8 @@ def parameters(context: Context) -> dict[str, str]:
         "smtpd_sasl_security_options": "noanonymous",
         # a name is somebody's in every domain of ours: one line, however many domains there are
         "smtpd_sender_login_maps": f"{table}, pipemap:{{{domains}, {table}}}, {domains}",
-        # for our own people alone: what the world leaves out is judged as it came (DMARC)
-        "local_header_rewrite_clients": "permit_inet_interfaces, permit_mynetworks, "
-        "permit_sasl_authenticated",
+        "local_header_rewrite_clients": "permit_inet_interfaces, permit_sasl_authenticated",
+        "always_add_missing_headers": "yes",
     }
 
 

@@ -197,8 +197,8 @@ class HeadersAdded(Submitted):
             return failed(
                 f"sent without {' and '.join(missing)}",
                 "Date and Message-ID",
-                f"{_ADMIN}local_header_rewrite_clients = permit_inet_interfaces, "
-                "permit_mynetworks, permit_sasl_authenticated.",
+                f"{_ADMIN}always_add_missing_headers = yes, or local_header_rewrite_clients = "
+                "permit_inet_interfaces, permit_sasl_authenticated.",
             )
         return passed("Date and Message-ID are added")
 

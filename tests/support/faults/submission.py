@@ -197,7 +197,7 @@ SENDING = (
     Fault(
         "what is missing in a message is not added",
         {"SUB-11": "fail: sent without Date and Message-ID", "SUB-14": "pass"},
-        "main local_header_rewrite_clients=",
+        "main always_add_missing_headers=no local_header_rewrite_clients=",
     ),
     Fault(
         "what people send is treated like what strangers send",
