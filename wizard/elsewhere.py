@@ -17,7 +17,7 @@ from mailwizard.render import HEADER
 
 # parameters of Postfix (postconf(5)), and what they do when somebody sets them
 DO = {
-    **dict.fromkeys(("always_bcc",), "a copy of every message goes there"),
+    "always_bcc": "a copy of every message goes there",
     **dict.fromkeys(("sender_bcc_maps", "recipient_bcc_maps"), "copies go where that table says"),
     **dict.fromkeys(
         ("relayhost", "default_transport", "relay_transport", "smtp_fallback_relay"),
@@ -32,17 +32,17 @@ DO = {
         "mail goes the way that this table says",
     ),
     **dict.fromkeys(("content_filter", "smtpd_proxy_filter"), "every message goes through it"),
-    **dict.fromkeys(("defer_transports",), "mail of that transport waits in the queue"),
+    "defer_transports": "mail of that transport waits in the queue",
     **dict.fromkeys(
         ("virtual_alias_maps", "canonical_maps", "recipient_canonical_maps", "smtp_generic_maps"),
         "addresses lead where that table says",
     ),
-    **dict.fromkeys(("masquerade_domains",), "senders lose the name of their host"),
+    "masquerade_domains": "senders lose the name of their host",
     **dict.fromkeys(
         ("virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"),
         "mail for these domains is taken as well",
     ),
-    **dict.fromkeys(("virtual_mailbox_maps",), "mail of that table has mailboxes of its own"),
+    "virtual_mailbox_maps": "mail of that table has mailboxes of its own",
     **dict.fromkeys(
         (
             "local_transport",
@@ -63,7 +63,7 @@ DO = {
         "what it finds may be refused, held, redirected or changed",
     ),
     **dict.fromkeys(("smtpd_command_filter", "receive_override_options"), "it changes our rules"),
-    **dict.fromkeys(("header_checks",), "what it finds may be refused, held or redirected"),
+    "header_checks": "what it finds may be refused, held or redirected",
 }
 # services by the numbers of their ports (services(5))
 _PORTS = {"smtp": "25", "smtps": "465", "submissions": "465", "submission": "587"}

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mailwizard.errors import CommandFailed
@@ -109,7 +109,6 @@ class _Link:
     known_as: tuple[str, ...]
     here: tuple[str, ...]
     wall: Wall
-    turn: Iterator[int] = field(default_factory=lambda: _TURNS)
 
     def seat(self) -> Seat:
         addresses = (self.near4, self.near6) if self.near6 else (self.near4,)
@@ -127,7 +126,7 @@ class _Link:
             if family == socket.AF_INET6:
                 # the kernel knows the whole block as its own, and none of it by itself
                 sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
-            sock.bind((str(block[next(self.turn) % block.num_addresses]), 0))
+            sock.bind((str(block[next(_TURNS) % block.num_addresses]), 0))
         except OSError:
             sock.close()
             raise
